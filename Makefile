@@ -1,0 +1,71 @@
+# InterVAI. Needs python3 >= 3.11, make and git; everything else goes into .venv.
+# GATEWAY_PORT and STATE_DIR choose a suite: with different values several run side by side.
+GATEWAY_PORT ?= 8080
+STATE_DIR ?= .local
+export GATEWAY_PORT STATE_DIR
+
+VENV := .venv/bin
+SUITE := $(VENV)/python -m intervai_local
+PROJECTS := $(wildcard pyproject.toml */pyproject.toml deploy/*/pyproject.toml)
+SOURCES := shared/src $(wildcard *-service/src) deploy/local/src deploy/offline-llm/src
+# A .venv that was moved or copied names another folder in its scripts, and is made anew.
+READY := $(if $(shell grep -s '[!" ]$(CURDIR)/.venv/bin/python' .venv/bin/pip),.venv/.stamp,remake)
+
+.DEFAULT_GOAL := help
+.PHONY: help run up down status logs scale test lint format lock images clean remake
+
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@echo "  GATEWAY_PORT=$(GATEWAY_PORT) STATE_DIR=$(STATE_DIR)"
+
+.venv/.stamp: requirements.lock $(PROJECTS) deploy/local/bootstrap.sh
+	@sh deploy/local/bootstrap.sh
+
+remake:
+	@sh deploy/local/bootstrap.sh
+
+run: $(READY) ## start the suite and follow its logs; Ctrl-C stops it, data stays
+	@$(SUITE) run
+
+up: $(READY) ## start the suite in the background
+	@$(SUITE) up
+
+down: $(READY) ## stop the suite; data stays
+	@$(SUITE) down
+
+status: $(READY) ## every process: state, port, memory, restarts
+	@$(SUITE) status
+
+logs: $(READY) ## follow the logs; SERVICE="qa-service qa-worker" chooses
+	@$(SUITE) logs $(SERVICE)
+
+scale: $(READY) ## run N instances: SERVICE=qa-service N=3
+	@$(SUITE) scale "$(SERVICE)" "$(N)"
+
+test: $(READY) ## all tests, on a fresh suite of their own; ARGS="-k export" chooses
+	@OPENAI_API_KEY= $(SUITE) exec -- $(VENV)/pytest $(ARGS)
+
+lint: $(READY) ## formatting, types, imports, gateway and container files
+	$(VENV)/ruff check .
+	$(VENV)/ruff format --check .
+	$(VENV)/mypy $(SOURCES)
+	$(VENV)/lint-imports
+	sh gateway/lint.sh
+	bash deploy/containers/lint.sh
+
+format: $(READY) ## format the Python files
+	$(VENV)/ruff check --fix .
+	$(VENV)/ruff format .
+
+lock: $(READY) ## resolve all pyproject.toml into requirements.lock
+	$(VENV)/uv pip compile pyproject.toml --quiet --generate-hashes --universal --python-version 3.11 \
+		--prerelease=if-necessary-or-explicit --no-annotate --no-emit-index-url --no-emit-find-links \
+		$(addprefix --no-emit-package ,auth-service user-service qa-service export-service) \
+		$(addprefix --no-emit-package ,intervai-shared intervai-local offline-llm) \
+		--custom-compile-command "make lock" --output-file requirements.lock
+
+images: $(READY) ## build the four container images
+	@bash deploy/containers/images.sh
+
+clean: $(READY) ## stop the suite and delete STATE_DIR
+	@$(SUITE) clean

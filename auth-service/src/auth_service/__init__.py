@@ -1,0 +1,1 @@
+"""auth-service: accounts, log-in sessions, tokens and the keys that sign them."""

@@ -1,0 +1,1 @@
+"""Signing keys: their storage, their publication, and the tokens that they sign."""

@@ -1,0 +1,44 @@
+"""Settings of auth-service."""
+
+import base64
+import binascii
+
+from pydantic import Field, SecretStr, field_validator
+
+from intervai_shared.settings import ServiceSettings
+
+
+class AuthSettings(ServiceSettings):
+    """What only auth-service knows."""
+
+    service: str = "auth-service"
+    mongo_database: str = "intervai_auth"
+
+    key_encryption_key: SecretStr = Field(description="32 random bytes, base64url: seals signing keys, makes tokens.")
+    service_clients: dict[str, SecretStr] = Field(description="JSON: the secret of each service that may ask tokens.")
+    service_token_ttl_seconds: int = Field(300, ge=30, le=3600)
+
+    refresh_idle_seconds: int = Field(14 * 86_400, ge=60, description="A session unused for so long ends.")
+    refresh_absolute_seconds: int = Field(60 * 86_400, ge=60, description="A session ends after this in any case.")
+    refresh_grace_seconds: float = Field(
+        5.0, ge=0, description="A refresh token used twice within this gets the same successor: two tabs, one person."
+    )
+
+    argon2_time_cost: int = Field(3, ge=1)
+    argon2_memory_kib: int = Field(65_536, ge=8, description="Memory of one hash; 64 MiB as RFC 9106 recommends.")
+    argon2_parallelism: int = Field(4, ge=1)
+    password_workers: int = Field(2, ge=1, description="Hashes at a time, so that a storm of log-ins stays bounded.")
+
+    rate_limit_login: str = Field("10/15 minutes", description="Log-ins, an account and an address.")
+    rate_limit_register: str = Field("20/hour", description="New accounts, an address.")
+
+    @field_validator("key_encryption_key")
+    @classmethod
+    def _is_32_bytes(cls, value: SecretStr) -> SecretStr:
+        try:
+            decoded = base64.urlsafe_b64decode(value.get_secret_value())
+        except (binascii.Error, ValueError) as error:
+            raise ValueError("must be base64url") from error
+        if len(decoded) != 32:
+            raise ValueError("must be 32 bytes")
+        return value

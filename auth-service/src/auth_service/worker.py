@@ -1,0 +1,13 @@
+"""The worker of auth-service: sends its events."""
+
+from auth_service.container import AuthContainer, open_container
+from auth_service.settings import AuthSettings
+from intervai_shared.messaging.worker import ServiceWorker
+from intervai_shared.settings import load_settings
+
+SUBSCRIBERS = {"user.registered": ["user-service"]}
+
+
+def create_worker() -> ServiceWorker[AuthSettings, AuthContainer]:
+    """Reads the settings from the environment."""
+    return ServiceWorker(load_settings(AuthSettings), open_container, threads=2, subscribers=SUBSCRIBERS)

@@ -1,0 +1,81 @@
+"""The settings that a suite hands to its processes, by environment variable."""
+
+import json
+import os
+from collections.abc import Mapping
+
+from intervai_local.state import HOST, SERVICES
+
+BUCKET = "intervai-exports"
+# What the caller may set for every process; the rest of a suite's settings name its own parts.
+DEFAULTS = {"LOG_LEVEL": "INFO", "RATE_LIMIT_SCALE": "1", "DRAIN_SECONDS": "2", "AWS_REGION": "us-east-1"}
+LLM = ("OPENAI_API_KEY", "OPENAI_BASE_URL", "OPENAI_MODEL")
+PLAIN = ("PATH", "HOME", "LANG", "LC_ALL", "TZ", "TMPDIR")
+
+Settings = dict[str, str]
+
+
+def plain(caller: Mapping[str, str]) -> Settings:
+    """What a part needs of the caller's environment: no secrets, no PYTHON* or proxy surprises."""
+    return {name: caller[name] for name in PLAIN if name in caller}
+
+
+def shared(caller: Mapping[str, str], ports: Mapping[str, int], secrets: Mapping[str, str]) -> Settings:
+    """Settings that every service and worker gets."""
+    mongo = f"mongodb://{HOST}:{ports['mongo']}/"
+    s3 = f"http://{HOST}:{ports['s3']}"
+    return {
+        **{name: caller.get(name) or default for name, default in DEFAULTS.items()},
+        "ENVIRONMENT": "local",
+        "MONGO_URI": mongo,
+        "MONGO_READ_URI": f"{mongo}?readPreference=secondaryPreferred",
+        "REDIS_URL": f"redis://:{secrets['redis']}@{HOST}:{ports['valkey']}/0",
+        "S3_ENDPOINT": s3,
+        "S3_PUBLIC_ENDPOINT": s3,
+        "S3_BUCKET": BUCKET,
+        "AWS_ACCESS_KEY_ID": secrets["s3_access_key"],
+        "AWS_SECRET_ACCESS_KEY": secrets["s3_secret_key"],
+        "INTERNAL_GATEWAY_URL": f"http://{HOST}:{ports['gateway-internal']}",
+        "SMTP_URL": caller.get("SMTP_URL") or f"smtp://{HOST}:{ports['mail']}",
+        "PYTHONUNBUFFERED": "1",
+    }
+
+
+def auth_only(secrets: Mapping[str, str]) -> Settings:
+    clients = {name: secrets[name] for name in SERVICES}
+    return {"KEY_ENCRYPTION_KEY": secrets["key_encryption_key"], "SERVICE_CLIENTS": json.dumps(clients)}
+
+
+def llm(caller: Mapping[str, str], ports: Mapping[str, int]) -> Settings:
+    """The LLM to ask: the caller's when there is a key, else the offline one."""
+    if caller.get("OPENAI_API_KEY"):
+        return {name: caller[name] for name in LLM if caller.get(name)}
+    model = caller.get("OPENAI_MODEL")
+    offline = {"OPENAI_API_KEY": "offline", "OPENAI_BASE_URL": f"http://{HOST}:{ports['offline-llm']}/v1"}
+    return {**offline, "OPENAI_MODEL": model} if model else offline
+
+
+def service(name: str, caller: Mapping[str, str], ports: Mapping[str, int], secrets: Mapping[str, str]) -> Settings:
+    """All settings of one service's processes; anything else that the caller set passes through."""
+    inherited = {key: value for key, value in caller.items() if key not in LLM}
+    own: Settings = {
+        "MONGO_DATABASE": f"intervai_{name.removesuffix('-service')}",
+        "SERVICE_CLIENT_ID": name,
+        "SERVICE_CLIENT_SECRET": secrets[name],
+    }
+    if name == "auth-service":
+        own |= auth_only(secrets)
+    if name == "qa-service":
+        own |= llm(caller, ports)
+    return {**inherited, **shared(caller, ports, secrets), **own}
+
+
+def suite(caller: Mapping[str, str], ports: Mapping[str, int], secrets: Mapping[str, str]) -> Settings:
+    """What `exec` gives its command: every address and secret of the suite."""
+    gateway = {"GATEWAY_PORT": str(ports["gateway"]), "GATEWAY_URL": f"http://{HOST}:{ports['gateway']}"}
+    everything = {**shared(caller, ports, secrets), **auth_only(secrets), **llm(caller, ports), **gateway}
+    return {**caller, **everything}
+
+
+def caller() -> Settings:
+    return dict(os.environ)

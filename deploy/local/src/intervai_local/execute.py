@@ -1,0 +1,52 @@
+"""Runs a command beside a fresh suite, which exists only for it."""
+
+import os
+import shutil
+import signal
+import subprocess
+import tempfile
+from pathlib import Path
+
+from rich.console import Console
+
+from intervai_local import environment
+from intervai_local.lifecycle import Suite
+from intervai_local.state import State, SuiteError, free_port
+
+
+def beside_fresh_suite(program: list[str], console: Console) -> int:
+    """Start a suite in a temporary folder on a free port, run the command with its settings, stop it again.
+
+    Returns:
+        The command's exit code. When it is not 0 the folder is kept, with its logs, and its path printed.
+    """
+    command = program[1:] if program[:1] == ["--"] else program
+    if not command:
+        raise SuiteError("usage: exec -- CMD…")
+    # /tmp and not $TMPDIR: a short path leaves room for sockets in it.
+    state = State(Path(tempfile.mkdtemp(prefix="intervai-", dir="/tmp")))
+    suite, code = Suite(state, console), 1
+    try:
+        suite.up(free_port())
+        code = run(command, suite)
+    finally:
+        suite.down()
+        if code == 0:
+            shutil.rmtree(state.root)
+        else:
+            console.print(f"the suite's logs and data are kept in {state.root}", markup=False)
+    return code
+
+
+def run(command: list[str], suite: Suite) -> int:
+    plan = suite.plan()
+    settings = environment.suite(plan.caller, plan.ports, plan.secrets) | {"STATE_DIR": str(suite.state.root)}
+    try:
+        process = subprocess.Popen(command, env=settings)  # noqa: S603
+    except OSError as error:
+        raise SuiteError(f"cannot run {command[0]}: {error.strerror}") from error
+    try:
+        return process.wait()
+    except KeyboardInterrupt:
+        os.kill(process.pid, signal.SIGTERM)
+        return process.wait() or 130

@@ -1,0 +1,43 @@
+"""Writes Traefik's configuration from the files of gateway/: addresses here, everything else there."""
+
+import shutil
+from collections.abc import Mapping
+
+import yaml
+
+from intervai_local.state import HOST, REPOSITORY, SERVICES, State, write_private
+
+SOURCE = REPOSITORY / "gateway"
+STATIC_FILE = "traefik.yml"
+
+
+def write_static(state: State, gateway_host: str, gateway_port: int, internal_port: int) -> None:
+    """Copy gateway/: its static file with the suite's addresses, its routes and middlewares as they are."""
+    static = yaml.safe_load((SOURCE / STATIC_FILE).read_text())
+    static["entryPoints"]["web"]["address"] = f"{gateway_host}:{gateway_port}"
+    static["entryPoints"]["internal"]["address"] = f"{HOST}:{internal_port}"
+    static["providers"]["file"]["directory"] = str(state.gateway / "dynamic")
+    write_private(state.gateway / STATIC_FILE, yaml.safe_dump(static, sort_keys=False))
+    for file in (SOURCE / "dynamic").glob("*.yml"):
+        shutil.copyfile(file, state.gateway / "dynamic" / file.name)
+
+
+def write_services(state: State, counts: Mapping[str, int], ports: Mapping[str, int]) -> None:
+    """Write the server lists, if they changed: each reload resets Traefik's in-flight counts."""
+    balancer = yaml.safe_load((SOURCE / "load-balancer.yml").read_text())
+    services = {
+        name: {"loadBalancer": {**balancer, "servers": [{"url": url} for url in urls]}}
+        for name, urls in server_urls(counts, ports).items()
+    }
+    text = yaml.safe_dump({"http": {"services": services}}, sort_keys=False)
+    file = state.gateway / "dynamic" / "services.yml"
+    if not file.exists() or file.read_text() != text:
+        write_private(file, text)
+
+
+def server_urls(counts: Mapping[str, int], ports: Mapping[str, int]) -> dict[str, list[str]]:
+    """The address of every API instance, by service."""
+    return {
+        service: [f"http://{HOST}:{ports[f'{service}-{number}']}" for number in range(1, counts[service] + 1)]
+        for service in SERVICES
+    }

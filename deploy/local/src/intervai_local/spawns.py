@@ -1,0 +1,25 @@
+"""The record of started processes, written inside circusd by its `after_spawn` hook."""
+
+import os
+from pathlib import Path
+from typing import Any
+
+MARK = "INTERVAI_SUITE"  # in the environment of every process of a suite: the suite's folder
+NAME = "INTERVAI_PROCESS"
+
+
+def record(watcher: Any, pid: int, **_: Any) -> bool:
+    """Note that circus started a process; True lets it live."""
+    with (Path(os.environ[MARK]) / "spawns.log").open("a") as file:
+        file.write(f"{watcher.name} {pid}\n")
+    return True
+
+
+def read(path: Path) -> dict[str, list[int]]:
+    """The pids of each name, oldest first."""
+    pids: dict[str, list[int]] = {}
+    if path.exists():
+        for line in path.read_text().splitlines():
+            name, pid = line.split()
+            pids.setdefault(name, []).append(int(pid))
+    return pids

@@ -1,0 +1,1 @@
+"""export-service: interview sessions as files, in S3 behind signed URLs."""

@@ -1,0 +1,31 @@
+"""What an API process of export-service holds."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+
+from export_service.exports import repository as exports
+from export_service.exports.service import ExportService
+from export_service.settings import ExportSettings
+from intervai_shared.jobs import JobRecords
+from intervai_shared.resources import Resources, open_resources
+from intervai_shared.storage import FileStorage
+
+
+@dataclass(frozen=True)
+class ExportContainer:
+    """The services of the domains, on the chassis's resources."""
+
+    resources: Resources
+    exports: ExportService
+
+
+@asynccontextmanager
+async def open_container(settings: ExportSettings) -> AsyncIterator[ExportContainer]:
+    """Opens everything."""
+    async with open_resources(settings, exports.INDEXES) as resources:
+        storage = FileStorage(settings)
+        resources.health.add("s3", storage.check)
+        repository = exports.ExportRepository(resources.mongo.db)
+        records = JobRecords(resources.mongo.db.exports, resources.live)
+        yield ExportContainer(resources, ExportService(settings, resources, repository, records, storage))

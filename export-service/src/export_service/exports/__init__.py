@@ -1,0 +1,1 @@
+"""Exports: the job, the file, the signed URL."""

@@ -1,0 +1,53 @@
+"""Requests and answers of the export routes."""
+
+from typing import Annotated, Any, Literal
+
+from pydantic import BeforeValidator, Field
+
+from intervai_shared.models import Id, InputModel, Resource, UtcTime, WireModel
+
+Format = Literal["pdf", "md", "json"]
+#: A job that has succeeded is an export that is ready.
+Status = Annotated[
+    Literal["queued", "running", "ready", "failed", "cancelled", "expired"],
+    BeforeValidator(lambda value: "ready" if value == "succeeded" else value),
+]
+SessionId = Annotated[str, Field(pattern="^[0-9a-f]{24}$", examples=["665f1c2e9b1d8a0012345678"])]
+
+
+class ExportOptions(InputModel):
+    """What goes into the file."""
+
+    only_pinned: bool = False
+    include_answers: bool = True
+    include_notes: bool = True
+
+
+class ExportRequest(InputModel):
+    """Which session, as what."""
+
+    session_id: SessionId
+    format: Format
+    options: ExportOptions = ExportOptions()
+
+
+class StartedExport(WireModel):
+    """Ask GET /api/v1/exports/{id} until it is ready."""
+
+    id: Id
+    status: Status
+
+
+class Export(Resource):
+    """An export. `downloadUrl` and `expiresAt` are there when it is ready; `sizeBytes` is the file's."""
+
+    session_id: Id = Field(validation_alias="session")
+    format: Format
+    options: dict[str, Any]
+    status: Status
+    progress: int
+    error: str | None = None
+    file_name: str | None = None
+    size_bytes: int | None = None
+    download_url: str | None = None
+    expires_at: UtcTime | None = None

@@ -1,0 +1,13 @@
+"""Actors of exports."""
+
+from typing import TYPE_CHECKING
+
+from intervai_shared.mongo import object_id
+
+if TYPE_CHECKING:
+    from export_service.worker import ExportWorker
+
+
+async def make_export(container: "ExportWorker", export_id: str) -> None:
+    """Makes the file of an export. Idempotent by the export's record, see `ExportMaker.run`."""
+    await container.maker.run(object_id(export_id))

@@ -1,0 +1,25 @@
+"""A renderer turns the content of a session into the bytes of a file. Pure: no I/O, no clock."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from export_service.renderers.content import Content
+from export_service.renderers.json_file import render_json
+from export_service.renderers.markdown import render_markdown
+from export_service.renderers.pdf import render_pdf
+
+
+@dataclass(frozen=True)
+class Renderer:
+    """How to make one format."""
+
+    render: Callable[[Content], bytes]
+    media_type: str
+    extension: str
+
+
+RENDERERS = {
+    "pdf": Renderer(render_pdf, "application/pdf", "pdf"),
+    "md": Renderer(render_markdown, "text/markdown; charset=utf-8", "md"),
+    "json": Renderer(render_json, "application/json", "json"),
+}

@@ -1,0 +1,75 @@
+"""What goes into a file, whatever its format: the session as qa-service tells it, narrowed by the options."""
+
+import re
+from dataclasses import dataclass
+from typing import Any
+
+from intervai_shared.models import Document
+
+_NOT_IN_A_FILE_NAME = re.compile(r"[^\w]+")
+
+
+@dataclass(frozen=True)
+class Item:
+    """One question, with empty text where the options leave something out."""
+
+    text: str
+    answer: str
+    difficulty: str
+    category: str
+    key_points: list[str]
+    follow_ups: list[str]
+    is_pinned: bool
+    notes: str
+
+
+@dataclass(frozen=True)
+class Content:
+    """A session to print. `created_at` is RFC 3339."""
+
+    title: str
+    role: str
+    experience: str
+    topics: list[str]
+    created_at: str
+    items: list[Item]
+
+    @property
+    def file_stem(self) -> str:
+        """A file name without its extension: letters, digits and hyphens of the title."""
+        return _NOT_IN_A_FILE_NAME.sub("-", self.title).strip("-")[:80] or "interview"
+
+    def by_category(self) -> dict[str, list[Item]]:
+        """The questions under their topics, both in the order of the session."""
+        grouped: dict[str, list[Item]] = {}
+        for item in self.items:
+            grouped.setdefault(item.category, []).append(item)
+        return grouped
+
+
+def content_of(answer: Document, options: Document) -> Content:
+    """`answer` is qa-service's session with questions; `options` are an export's options as stored."""
+    session = answer["session"]
+    questions = [question for question in answer["questions"] if question["isPinned"] or not options["onlyPinned"]]
+    return Content(
+        title=session["title"],
+        role=session["role"],
+        experience=session["experience"],
+        topics=session["topics"],
+        created_at=session["createdAt"],
+        items=[_item(question, options) for question in questions],
+    )
+
+
+def _item(question: dict[str, Any], options: Document) -> Item:
+    answers, notes = options["includeAnswers"], options["includeNotes"]
+    return Item(
+        text=question["text"],
+        answer=question["answer"] if answers else "",
+        difficulty=question["difficulty"],
+        category=question["category"],
+        key_points=question["keyPoints"] if answers else [],
+        follow_ups=question["followUps"],
+        is_pinned=question["isPinned"],
+        notes=question["notes"] if notes else "",
+    )

@@ -1,0 +1,44 @@
+"""The worker of export-service: makes the files, sends the service's events."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+
+from export_service.exports import repository, tasks
+from export_service.exports.maker import ExportMaker
+from export_service.exports.service import QUEUE
+from export_service.exports.sessions import SessionSource
+from export_service.settings import ExportSettings
+from intervai_shared.jobs import JobRecords
+from intervai_shared.messaging.worker import ServiceWorker
+from intervai_shared.resources import Resources, open_resources
+from intervai_shared.settings import load_settings
+from intervai_shared.storage import FileStorage
+
+
+@dataclass(frozen=True)
+class ExportWorker:
+    """What a worker process holds."""
+
+    resources: Resources
+    maker: ExportMaker
+
+
+@asynccontextmanager
+async def open_worker(settings: ExportSettings) -> AsyncIterator[ExportWorker]:
+    """Opens everything."""
+    async with open_resources(settings, repository.INDEXES) as resources:
+        storage = FileStorage(settings)
+        resources.health.add("s3", storage.check)
+        records = JobRecords(resources.mongo.db.exports, resources.live)
+        yield ExportWorker(
+            resources, ExportMaker(records, SessionSource(resources.services), storage, resources.outbox)
+        )
+
+
+def create_worker() -> ServiceWorker[ExportSettings, ExportWorker]:
+    """Reads the settings from the environment."""
+    settings = load_settings(ExportSettings)
+    worker = ServiceWorker(settings, open_worker, threads=settings.export_threads)
+    worker.actor(tasks.make_export, QUEUE)
+    return worker

@@ -1,0 +1,1 @@
+"""qa-service: interview sessions, their questions, the generation of questions, and analytics."""

@@ -1,0 +1,32 @@
+"""Projection `topic_uses`: one document for each topic, user and day, made from `session.created`."""
+
+from datetime import datetime
+
+from bson import ObjectId
+from pymongo import ASCENDING, IndexModel
+
+from intervai_shared.models import Document
+from intervai_shared.mongo import Database, Session
+
+INDEXES = {"topic_uses": [IndexModel([("day", ASCENDING)])]}
+
+
+class TopicUses:
+    """Writes go to `db`, the read-heavy aggregation to `read_db`."""
+
+    def __init__(self, db: Database, read_db: Database) -> None:
+        self._uses = db.topic_uses
+        self._read_uses = read_db.topic_uses
+
+    async def record(self, user: ObjectId, topic: str, day: datetime, session: Session) -> None:
+        """Notes that a user prepared for a topic on a day; a second time changes nothing."""
+        use = {"topic": topic, "user": user, "day": day}
+        key = f"{topic}:{user}:{day:%Y-%m-%d}"
+        await self._uses.update_one({"_id": key}, {"$setOnInsert": use}, upsert=True, session=session)
+
+    async def by_topic(self, since: datetime) -> list[Document]:
+        """`{topic, users: [ObjectId], days: [datetime]}` for each topic used since then."""
+        group = {"_id": "$topic", "users": {"$addToSet": "$user"}, "days": {"$push": "$day"}}
+        pipeline: list[Document] = [{"$match": {"day": {"$gte": since}}}, {"$group": group}]
+        found = await (await self._read_uses.aggregate(pipeline)).to_list()
+        return [{"topic": entry["_id"], "users": entry["users"], "days": entry["days"]} for entry in found]

@@ -1,0 +1,1 @@
+"""Making questions with a language model."""

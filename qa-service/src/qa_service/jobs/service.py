@@ -1,0 +1,55 @@
+"""The rules of jobs towards their owner: look, follow, cancel."""
+
+from collections.abc import AsyncIterator
+
+from bson import ObjectId
+
+from intervai_shared.errors import ConflictError, NotFoundError
+from intervai_shared.jobs import FINAL, JobRecords
+from intervai_shared.live import LiveUpdates
+from intervai_shared.models import Document
+from qa_service.jobs.repository import JobRepository
+
+
+class JobService:
+    """Jobs of one owner at a time."""
+
+    def __init__(self, jobs: JobRepository, records: JobRecords, live: LiveUpdates) -> None:
+        self._jobs = jobs
+        self._records = records
+        self._live = live
+
+    async def get(self, user: ObjectId, job_id: ObjectId) -> Document:
+        """Raises NotFoundError when the user has no such job."""
+        if found := await self._jobs.get(user, job_id):
+            return found
+        raise NotFoundError("There is no such job.")
+
+    async def cancel(self, user: ObjectId, job_id: ObjectId) -> Document:
+        """The cancelled job.
+
+        Raises:
+            NotFoundError: the user has no such job.
+            ConflictError: it has ended already.
+        """
+        if await self._records.cancel({"user": user}, job_id):
+            return await self.get(user, job_id)
+        ended = await self.get(user, job_id)
+        raise ConflictError(f"The job has ended already: {ended['status']}.")
+
+    async def follow(self, job: Document, last_id: str | None) -> AsyncIterator[tuple[str, Document]]:
+        """What happens to a job, as (id, update), until it ends; the first update is how it stands now.
+
+        The position is taken before the state is read, so that nothing falls between the two.
+        """
+        channel = f"job:{job['_id']}"
+        position = last_id or await self._live.latest_id(channel)
+        current = await self.get(job["user"], job["_id"])
+        if not last_id or current["status"] in FINAL:
+            yield position, {key: current[key] for key in ("status", "progress", "result", "error")}
+        if current["status"] in FINAL:
+            return
+        async for update_id, update in self._live.follow(channel, position):
+            yield update_id, update
+            if update.get("status") in FINAL:
+                return

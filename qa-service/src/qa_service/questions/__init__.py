@@ -1,0 +1,1 @@
+"""Questions of a session: generated ones and one's own."""

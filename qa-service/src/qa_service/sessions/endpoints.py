@@ -1,0 +1,53 @@
+"""HTTP of sessions."""
+
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Depends
+
+from intervai_shared.app import provide
+from intervai_shared.auth.dependencies import CallingService, CurrentUser
+from intervai_shared.http.params import Cursor, IdPath, Limit
+from intervai_shared.models import Page
+from intervai_shared.mongo import object_id
+from qa_service.sessions.schemas import Session, SessionChange, SessionStart, SessionWithQuestions, StartedSession
+from qa_service.sessions.service import SessionService
+
+router = APIRouter(prefix="/api/v1/sessions", tags=["sessions"])
+internal = APIRouter(prefix="/internal", tags=["internal"])
+Sessions = Annotated[SessionService, Depends(provide(lambda container: container.sessions))]
+
+
+@router.post("", status_code=201, response_model=StartedSession)
+async def start_session(body: SessionStart, user: CurrentUser, sessions: Sessions) -> Any:
+    """Makes a session and starts its first generation."""
+    return await sessions.start(user.id, body)
+
+
+@router.get("", response_model=Page[Session])
+async def list_sessions(user: CurrentUser, sessions: Sessions, limit: Limit = 20, cursor: Cursor = None) -> Any:
+    """One's sessions, the newest first."""
+    return await sessions.page(user.id, limit, cursor)
+
+
+@router.get("/{session_id}", response_model=Session)
+async def get_session(session_id: IdPath, user: CurrentUser, sessions: Sessions) -> Any:
+    """One session."""
+    return await sessions.get(user.id, object_id(session_id))
+
+
+@router.patch("/{session_id}", response_model=Session)
+async def change_session(session_id: IdPath, body: SessionChange, user: CurrentUser, sessions: Sessions) -> Any:
+    """Changes the fields that are given."""
+    return await sessions.change(user.id, object_id(session_id), body)
+
+
+@router.delete("/{session_id}", status_code=204)
+async def delete_session(session_id: IdPath, user: CurrentUser, sessions: Sessions) -> None:
+    """Removes a session with its questions."""
+    await sessions.delete(user.id, object_id(session_id))
+
+
+@internal.get("/users/{user_id}/sessions/{session_id}", response_model=SessionWithQuestions)
+async def session_with_questions(user_id: IdPath, session_id: IdPath, _: CallingService, sessions: Sessions) -> Any:
+    """All of a user's session, for the service that exports it."""
+    return await sessions.with_questions(object_id(user_id), object_id(session_id))

@@ -1,0 +1,72 @@
+"""Requests and answers of the session routes."""
+
+from typing import Annotated, Literal
+
+from pydantic import Field, StringConstraints
+
+from intervai_shared.models import Id, InputModel, Resource, Text, WireModel
+from qa_service.questions.schemas import Question
+
+Status = Literal["pending", "in-progress", "completed", "cancelled"]
+Role = Annotated[Text, StringConstraints(min_length=1, max_length=120)]
+Experience = Annotated[Text, StringConstraints(min_length=1, max_length=60)]
+Topic = Annotated[Text, StringConstraints(min_length=1, max_length=60)]
+Topics = Annotated[list[Topic], Field(max_length=20)]
+Title = Annotated[Text, StringConstraints(min_length=1, max_length=200)]
+JobDescription = Annotated[Text, StringConstraints(max_length=20_000)]
+QuestionCount = Annotated[int, Field(ge=1, le=50)]
+
+
+class SessionStart(InputModel):
+    """The interview that a person faces."""
+
+    role: Role = Field(examples=["Backend engineer"])
+    experience: Experience = Field(examples=["senior"])
+    topics: Topics = Field(examples=[["Python", "System design"]])
+    title: Title | None = None
+    job_description: JobDescription | None = None
+    question_count: QuestionCount = 10
+    generate: bool = Field(True, description="false: only make the session, without questions.")
+
+
+class SessionChange(InputModel):
+    """What to change; fields that are left out stay as they are."""
+
+    title: Title | None = None
+    status: Status | None = None
+    role: Role | None = None
+    experience: Experience | None = None
+    topics: Topics | None = None
+    job_description: JobDescription | None = None
+
+
+class Generation(WireModel):
+    """The job that makes questions; follow it under /api/v1/jobs/{jobId}."""
+
+    job_id: Id
+    status: str
+
+
+class Session(Resource):
+    """An interview session. `questionCount` is how many questions it has now."""
+
+    title: str
+    role: str
+    experience: str
+    topics: list[str]
+    job_description: str | None = None
+    status: Status
+    question_count: int
+
+
+class StartedSession(Session):
+    """A new session, with the first generation unless `generate` was false."""
+
+    generation: Generation | None = None
+
+
+class SessionWithQuestions(WireModel):
+    """All of a session, for other services."""
+
+    session: Session
+    questions: list[Question]

@@ -1,0 +1,57 @@
+"""The worker of qa-service: makes questions, sends the service's events, keeps its projections."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+
+from intervai_shared.jobs import JobRecords
+from intervai_shared.messaging.worker import ServiceWorker
+from intervai_shared.resources import Resources, open_resources
+from intervai_shared.settings import load_settings
+from qa_service.analytics import tasks as analytics
+from qa_service.analytics.service import TrendingService, open_trending
+from qa_service.container import INDEXES
+from qa_service.generation import tasks as generation
+from qa_service.generation.generator import GenerationStore, Generator
+from qa_service.generation.model import open_model
+from qa_service.generation.repository import ReplyJournal
+from qa_service.generation.service import QUEUE
+from qa_service.questions.repository import QuestionRepository
+from qa_service.sessions.repository import SessionRepository
+from qa_service.settings import QaSettings
+
+SUBSCRIBERS = {"session.created": ["qa-service"]}
+
+
+@dataclass(frozen=True)
+class QaWorker:
+    """What a worker process holds."""
+
+    resources: Resources
+    generator: Generator
+    trending: TrendingService
+
+
+@asynccontextmanager
+async def open_worker(settings: QaSettings) -> AsyncIterator[QaWorker]:
+    """Opens everything."""
+    async with open_resources(settings, INDEXES) as resources, open_model(settings) as model:
+        db = resources.mongo.db
+        store = GenerationStore(
+            JobRecords(db.jobs, resources.live),
+            ReplyJournal(db),
+            SessionRepository(db),
+            QuestionRepository(db),
+            resources.outbox,
+        )
+        generator = Generator(model, settings.generation_batch, store)
+        yield QaWorker(resources, generator, open_trending(resources, settings))
+
+
+def create_worker() -> ServiceWorker[QaSettings, QaWorker]:
+    """Reads the settings from the environment."""
+    settings = load_settings(QaSettings)
+    worker = ServiceWorker(settings, open_worker, threads=settings.generation_threads, subscribers=SUBSCRIBERS)
+    worker.actor(generation.generate_questions, QUEUE)
+    worker.on_events(analytics.event_handlers)
+    return worker

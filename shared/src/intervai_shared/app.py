@@ -1,0 +1,67 @@
+"""The FastAPI application of a service: wiring that is the same for all."""
+
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import Set as AbstractSet
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from typing import Any, TypeVar
+
+from fastapi import APIRouter, FastAPI, Request
+from starlette.middleware import Middleware
+
+from intervai_shared import logs
+from intervai_shared.auth.middleware import AuthenticationMiddleware
+from intervai_shared.http.context import RequestContextMiddleware
+from intervai_shared.http.health import HEALTH_PATHS, health_routes
+from intervai_shared.http.problems import install_handlers
+from intervai_shared.resources import Container
+from intervai_shared.settings import ServiceSettings
+
+OPENAPI_PATH = "/openapi.json"
+SettingsT = TypeVar("SettingsT", bound=ServiceSettings)
+T = TypeVar("T")
+
+
+def create_service_app(
+    settings: SettingsT,
+    open_container: Callable[[SettingsT], AbstractAsyncContextManager[Container]],
+    routers: Sequence[APIRouter],
+    *,
+    public: AbstractSet[str] = frozenset(),
+) -> FastAPI:
+    """A service's API: its routers on the chassis. `public` names the exact paths that need no token."""
+    logs.configure(settings.service, settings.log_level)
+
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        async with open_container(settings) as container:
+            app.state.container = container
+            yield
+
+    app = FastAPI(
+        title=settings.service,
+        lifespan=lifespan,
+        openapi_url=OPENAPI_PATH,
+        docs_url=None,
+        redoc_url=None,
+        redirect_slashes=False,
+        max_body_size=settings.max_body_bytes,
+        middleware=[
+            Middleware(RequestContextMiddleware),
+            Middleware(AuthenticationMiddleware, public=public | HEALTH_PATHS | {OPENAPI_PATH}),
+        ],
+    )
+    app.state.settings = settings
+    install_handlers(app)
+    app.router.routes.extend(health_routes(lambda request: request.app.state.container.resources.health))
+    for router in routers:
+        app.include_router(router)
+    return app
+
+
+def provide(pick: Callable[[Any], T]) -> Callable[[Request], Awaitable[T]]:
+    """A dependency that hands a part of the service's container to a handler."""
+
+    async def dependency(request: Request) -> T:
+        return pick(request.app.state.container)
+
+    return dependency

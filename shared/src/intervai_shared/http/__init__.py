@@ -1,0 +1,1 @@
+"""HTTP concerns of every service: context, limits, paging, streams, health."""

@@ -1,0 +1,70 @@
+"""Rate limits of a person, kept in Redis (moving window), open when Redis is down."""
+
+import math
+import time
+from typing import Any
+
+import limits.aio.strategies
+from limits import RateLimitItem, parse
+from limits.aio.storage import RedisStorage
+from prometheus_client import Counter
+from redis.asyncio import Redis
+
+from intervai_shared.errors import TooManyRequestsError
+from intervai_shared.logs import log
+from intervai_shared.settings import ServiceSettings
+
+REFUSED = Counter("intervai_rate_limited_total", "Requests refused by a rate limit", ["limit"])
+UNCHECKED = Counter("intervai_rate_limit_unchecked_total", "Requests let through since Redis did not answer", ["limit"])
+
+
+class RateLimits:
+    """Named limits like `20/hour`, multiplied by RATE_LIMIT_SCALE (0 = off)."""
+
+    def __init__(self, redis: Redis, settings: ServiceSettings) -> None:
+        url = f"async+{settings.redis_url.get_secret_value()}"
+        pool: dict[str, Any] = {"connection_pool": redis.connection_pool}
+        storage = RedisStorage(url, implementation="redispy", wrap_exceptions=True, **pool)
+        self._window = limits.aio.strategies.MovingWindowRateLimiter(storage)
+        self._scale = settings.rate_limit_scale
+        self._general = settings.rate_limit_general
+
+    async def general(self, who: str) -> None:
+        """The limit of every signed-in request. Raises TooManyRequestsError."""
+        await self.hit("general", self._general, who)
+
+    async def hit(self, name: str, rule: str, who: str) -> None:
+        """Counts one use of `name` by `who` against `rule`.
+
+        Raises:
+            TooManyRequestsError: the limit is used up; carries Retry-After and RateLimit-* headers
+                (draft-ietf-httpapi-ratelimit-headers).
+        """
+        if self._scale == 0:
+            return
+        item = self._scaled(rule)
+        try:
+            allowed = await self._window.hit(item, name, who)
+            reset = 0.0 if allowed else (await self._window.get_window_stats(item, name, who)).reset_time
+        except limits.errors.StorageError as error:
+            UNCHECKED.labels(name).inc()
+            log.warning("rate limit not checked", limit=name, error=repr(error))
+            return
+        if not allowed:
+            REFUSED.labels(name).inc()
+            raise _refusal(item, reset)
+
+    def _scaled(self, rule: str) -> RateLimitItem:
+        item = parse(rule)
+        return type(item)(max(1, round(item.amount * self._scale)), item.multiples)
+
+
+def _refusal(item: RateLimitItem, reset_at: float) -> TooManyRequestsError:
+    seconds = str(max(1, math.ceil(reset_at - time.time())))
+    headers = {
+        "Retry-After": seconds,
+        "RateLimit-Limit": str(item.amount),
+        "RateLimit-Remaining": "0",
+        "RateLimit-Reset": seconds,
+    }
+    return TooManyRequestsError(f"The limit of {item} is used up.", headers=headers)

@@ -1,0 +1,64 @@
+"""Turns every exception of a request into problem+json, in one place."""
+
+from collections.abc import Sequence
+
+import redis.exceptions
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from pymongo.errors import AutoReconnect, ConnectionFailure, ExecutionTimeout, NetworkTimeout, WaitQueueTimeoutError
+from starlette.exceptions import HTTPException
+from starlette.responses import Response
+
+from intervai_shared.errors import InvalidError, ProblemError, UnavailableError, problem_response
+from intervai_shared.logs import log
+
+_UNAVAILABLE = (
+    AutoReconnect,
+    ConnectionFailure,
+    ExecutionTimeout,
+    NetworkTimeout,
+    WaitQueueTimeoutError,
+    redis.exceptions.ConnectionError,
+    redis.exceptions.TimeoutError,
+)
+_TITLES = {400: "Bad Request", 404: "Not Found", 405: "Method Not Allowed", 413: "Content Too Large"}
+
+
+def install_handlers(app: FastAPI) -> None:
+    """One place turns every exception into problem+json."""
+    app.add_exception_handler(ProblemError, _on_problem)
+    app.add_exception_handler(RequestValidationError, _on_validation)
+    app.add_exception_handler(HTTPException, _on_http)
+    for kind in _UNAVAILABLE:
+        app.add_exception_handler(kind, _on_unavailable)
+
+
+async def _on_problem(request: Request, error: Exception) -> Response:
+    assert isinstance(error, ProblemError)  # noqa: S101  narrows the type for mypy
+    return problem_response(error, request.url.path)
+
+
+async def _on_validation(request: Request, error: Exception) -> Response:
+    assert isinstance(error, RequestValidationError)  # noqa: S101  narrows the type for mypy
+    errors = [{"field": _field(item["loc"]), "message": str(item["msg"])} for item in error.errors()]
+    return problem_response(InvalidError(errors), request.url.path)
+
+
+async def _on_http(request: Request, error: Exception) -> Response:
+    assert isinstance(error, HTTPException)  # noqa: S101  narrows the type for mypy
+    problem = ProblemError(headers=error.headers)
+    problem.status = error.status_code
+    problem.title = _TITLES.get(error.status_code, str(error.detail))
+    problem.slug = problem.title.lower().replace(" ", "-")
+    return problem_response(problem, request.url.path)
+
+
+async def _on_unavailable(request: Request, error: Exception) -> Response:
+    log.warning("dependency unavailable", path=request.url.path, error=repr(error))
+    return problem_response(UnavailableError("A part of the system is not reachable now."), request.url.path)
+
+
+def _field(location: Sequence[int | str]) -> str:
+    """`("body", "topics", 0)` → `topics.0`; path, query and header keep their first word."""
+    parts = [str(part) for part in location]
+    return ".".join(parts[1:] if parts[0] == "body" and len(parts) > 1 else parts)

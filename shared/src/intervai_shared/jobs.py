@@ -1,0 +1,197 @@
+"""Job records: the truth of a job's status, with a lease so that one worker at a time does it.
+
+States: queued → running → succeeded | failed | cancelled. A start takes the lease and counts an attempt; the attempt's
+number is the fencing token: who lost the lease can no longer write (Kleppmann, 'How to do distributed locking', 2016).
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+from bson import ObjectId
+from prometheus_client import Counter
+from pymongo.errors import PyMongoError
+
+from intervai_shared.live import LiveUpdates
+from intervai_shared.logs import log
+from intervai_shared.models import Document, utc_now
+from intervai_shared.mongo import Collection, Session
+
+LEASE_SECONDS = 30.0
+RENEW_SECONDS = 10.0
+MAX_ATTEMPTS = 3
+FINAL = ("succeeded", "failed", "cancelled")
+ENDED = Counter("intervai_jobs_ended_total", "Runs of jobs by how they ended", ["kind", "result"])
+
+
+class PermanentError(Exception):
+    """The job can never succeed; its text is shown to the user as the job's `error`."""
+
+
+class LostLeaseError(Exception):
+    """The job was cancelled, or another worker has it: this run must not write any more."""
+
+
+@dataclass(frozen=True)
+class JobRun:
+    """One attempt at a job. `document` is the record as it was when the attempt began."""
+
+    id: ObjectId
+    attempt: int
+    document: Document
+    records: "JobRecords"
+
+    async def progress(self, percent: int, **update: Any) -> None:
+        """Notes and announces the progress (0 to 100). Raises LostLeaseError."""
+        await self.records.write(self, {"progress": percent})
+        await self.records.announce(self.id, status="running", progress=percent, **update)
+
+    async def succeed(self, session: Session, **fields: Any) -> None:
+        """Ends the job within the transaction that holds its effect. Raises LostLeaseError."""
+        done = {"status": "succeeded", "progress": 100, "leaseUntil": None, "finishedAt": utc_now(), **fields}
+        await self.records.write(self, done, session)
+
+
+class JobRecords:
+    """The job records of one collection, and their live updates under `job:<id>`."""
+
+    def __init__(self, collection: Collection, live: LiveUpdates) -> None:
+        self._collection = collection
+        self._live = live
+
+    @staticmethod
+    def new(kind: str, user: ObjectId, **fields: Any) -> Document:
+        """A record to insert with the change that asks for the job."""
+        now = utc_now()
+        state = {"status": "queued", "progress": 0, "attempt": 0, "leaseUntil": None, "error": None, "result": None}
+        return {"_id": ObjectId(), "kind": kind, "user": user, **state, "createdAt": now, "updatedAt": now, **fields}
+
+    async def announce(self, job_id: ObjectId, **update: Any) -> None:
+        """Tells those who watch the job."""
+        await self._live.publish(f"job:{job_id}", update)
+
+    async def write(self, run: JobRun, fields: Document, session: Session | None = None) -> None:
+        """Writes to a running job, if this run still holds its lease. Raises LostLeaseError."""
+        held = {"_id": run.id, "status": "running", "attempt": run.attempt}
+        changed = await self._collection.update_one(held, {"$set": {"updatedAt": utc_now(), **fields}}, session=session)
+        if changed.matched_count == 0:
+            raise LostLeaseError
+
+    async def run(self, job_id: ObjectId, work: Callable[[JobRun], Awaitable[Document]]) -> None:
+        """Does a job once: `work` returns what to announce at its end, after it has committed `JobRun.succeed`.
+
+        A message that comes again finds the job done and is a no-op; one that comes while another worker holds the
+        lease waits for it.
+
+        Raises:
+            Exception: what `work` raised, so that the queue tries again, or keeps the message as a dead letter.
+        """
+        run = await self._claim(job_id)
+        if run is None:
+            return
+        kind = run.document["kind"]
+        try:
+            async with self._renewed(run):
+                result = await work(run)
+        except LostLeaseError:
+            ENDED.labels(kind, "lost").inc()
+            log.info("job no longer ours", jobId=str(job_id), attempt=run.attempt)
+        except PermanentError as error:
+            await self._fail(run, str(error))
+        except Exception as error:
+            await self._retry_or_fail(run, error)
+            raise
+        else:
+            ENDED.labels(kind, "succeeded").inc()
+            await self.announce(job_id, status="succeeded", progress=100, **result)
+
+    async def cancel(self, owner: Document, job_id: ObjectId) -> bool:
+        """Cancels a job that has not ended; `owner` is the part of the filter that names whose it is."""
+        waiting = {**owner, "_id": job_id, "status": {"$in": ["queued", "running"]}}
+        now = utc_now()
+        fields = {"status": "cancelled", "leaseUntil": None, "finishedAt": now, "updatedAt": now}
+        changed = await self._collection.update_one(waiting, {"$set": fields})
+        if changed.modified_count:
+            await self.announce(job_id, status="cancelled")
+        return bool(changed.modified_count)
+
+    async def _claim(self, job_id: ObjectId) -> JobRun | None:
+        while job := await self._collection.find_one({"_id": job_id}):
+            if job["status"] in FINAL:
+                return None
+            now = utc_now()
+            if job["status"] == "running" and job["leaseUntil"] and job["leaseUntil"] > now:
+                await asyncio.sleep(min(5.0, (job["leaseUntil"] - now).total_seconds() + 0.1))
+            elif job["attempt"] >= MAX_ATTEMPTS:
+                await self._fail(JobRun(job_id, job["attempt"], job, self), "The job was given up after 3 attempts.")
+                return None
+            elif await self._take(job):
+                return JobRun(job_id, job["attempt"] + 1, job, self)
+        return None
+
+    async def _take(self, job: Document) -> bool:
+        seen = {"_id": job["_id"], "status": job["status"], "attempt": job["attempt"]}
+        taken = {
+            "status": "running",
+            "attempt": job["attempt"] + 1,
+            "leaseUntil": _lease(),
+            "updatedAt": utc_now(),
+        }
+        changed = await self._collection.update_one(seen, {"$set": taken})
+        if changed.modified_count:
+            await self.announce(job["_id"], status="running", progress=job["progress"])
+        return bool(changed.modified_count)
+
+    async def _retry_or_fail(self, run: JobRun, error: Exception) -> None:
+        log.warning("job attempt failed", jobId=str(run.id), attempt=run.attempt, error=repr(error))
+        if run.attempt >= MAX_ATTEMPTS:
+            return await self._fail(run, "It did not work in 3 attempts. Please try again later.")
+        ENDED.labels(run.document["kind"], "retried").inc()
+        with suppress(LostLeaseError):
+            await self.write(run, {"status": "queued", "leaseUntil": None})
+            await self.announce(run.id, status="queued")
+        return None
+
+    async def _fail(self, run: JobRun, reason: str) -> None:
+        ENDED.labels(run.document["kind"], "failed").inc()
+        fields = {"status": "failed", "error": reason, "leaseUntil": None, "finishedAt": utc_now()}
+        with suppress(LostLeaseError):
+            await self.write(run, fields)
+            await self.announce(run.id, status="failed", error=reason)
+
+    @asynccontextmanager
+    async def _renewed(self, run: JobRun) -> AsyncIterator[None]:
+        """Keeps the lease while the block runs, and stops the block when the lease is lost."""
+        worker = asyncio.current_task()
+        lost = False
+
+        async def renew() -> None:
+            nonlocal lost
+            while True:
+                await asyncio.sleep(RENEW_SECONDS)
+                try:
+                    await self.write(run, {"leaseUntil": _lease()})
+                except LostLeaseError:
+                    lost = True
+                    if worker is not None:
+                        worker.cancel()
+                    return
+                except PyMongoError as error:
+                    log.warning("lease not renewed", jobId=str(run.id), error=repr(error))
+
+        task = asyncio.create_task(renew())
+        try:
+            yield
+        except asyncio.CancelledError:
+            if lost:
+                raise LostLeaseError from None
+            raise
+        finally:
+            task.cancel()
+
+
+def _lease() -> Any:
+    return utc_now() + timedelta(seconds=LEASE_SECONDS)

@@ -1,0 +1,1 @@
+"""Jobs and events: outbox, relay, inbox and the worker process."""

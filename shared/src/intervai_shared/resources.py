@@ -1,0 +1,107 @@
+"""What every process of a service opens once, in the event loop that it works in."""
+
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from typing import Protocol
+
+import httpx
+import stamina
+from cashews import Cache
+from pymongo import IndexModel
+from pymongo.errors import PyMongoError
+from redis.asyncio import Redis
+
+from intervai_shared import cache, mongo, redis
+from intervai_shared.auth.keys import KeySet
+from intervai_shared.auth.revocations import Revocations
+from intervai_shared.auth.service_client import ServiceClient
+from intervai_shared.auth.tokens import TokenVerifier
+from intervai_shared.http.health import Health
+from intervai_shared.http.limits import RateLimits
+from intervai_shared.live import LiveUpdates
+from intervai_shared.logs import log
+from intervai_shared.messaging import inbox, outbox
+from intervai_shared.mongo import Mongo
+from intervai_shared.settings import ServiceSettings
+from intervai_shared.tasks import keep_running
+
+Indexes = Mapping[str, Sequence[IndexModel]]
+
+
+@dataclass(frozen=True)
+class Resources:
+    """The chassis's part of a service's container."""
+
+    settings: ServiceSettings
+    mongo: Mongo
+    redis: Redis
+    cache: Cache
+    services: ServiceClient
+    verifier: TokenVerifier
+    revocations: Revocations
+    limits: RateLimits
+    live: LiveUpdates
+    outbox: outbox.Outbox
+    health: Health
+
+
+class Container(Protocol):
+    """What a service's own container must have for the chassis; the rest of it is the service's."""
+
+    @property
+    def resources(self) -> Resources: ...
+
+
+@asynccontextmanager
+async def open_resources(settings: ServiceSettings, indexes: Indexes) -> AsyncIterator[Resources]:
+    """Connects to the parts and makes the indexes; closes everything at the end.
+
+    Raises:
+        pymongo.errors.PyMongoError: Mongo was not there after half a minute.
+    """
+    async with AsyncExitStack() as stack:
+        database = mongo.connect(settings)
+        stack.push_async_callback(database.close)
+        client = redis.connect(settings)
+        stack.push_async_callback(client.aclose)
+        model_cache = cache.connect(settings)
+        stack.push_async_callback(model_cache.close)
+        http = await stack.enter_async_context(_internal_http(settings))
+        revocations = Revocations(client, settings.access_token_ttl_seconds)
+        await _make_indexes(database, {**outbox.INDEXES, **inbox.INDEXES, **indexes})
+        await stack.enter_async_context(keep_running("revocations", revocations.follow))
+        log.info("resources open", environment=settings.environment)
+        yield Resources(
+            settings=settings,
+            mongo=database,
+            redis=client,
+            cache=model_cache,
+            services=ServiceClient(http, settings),
+            verifier=_verifier(settings, http, revocations),
+            revocations=revocations,
+            limits=RateLimits(client, settings),
+            live=LiveUpdates(client, settings.service),
+            outbox=outbox.Outbox(database, client, settings.service),
+            health=Health({"mongo": database.ping, "redis": client.ping}),
+        )
+
+
+def _internal_http(settings: ServiceSettings) -> httpx.AsyncClient:
+    timeout = httpx.Timeout(settings.internal_timeout_seconds, connect=1.0)
+    return httpx.AsyncClient(base_url=settings.internal_gateway_url, timeout=timeout)
+
+
+def _verifier(settings: ServiceSettings, http: httpx.AsyncClient, revocations: Revocations) -> TokenVerifier:
+    return TokenVerifier(
+        KeySet(http),
+        revocations,
+        issuer=settings.token_issuer,
+        audience=settings.token_audience,
+        service=settings.service,
+    )
+
+
+@stamina.retry(on=PyMongoError, attempts=None, timeout=30.0, wait_max=2.0)
+async def _make_indexes(database: Mongo, indexes: Indexes) -> None:
+    await mongo.ensure_indexes(database.db, indexes)

@@ -1,0 +1,57 @@
+"""Settings that every process knows (12-factor, https://12factor.net/config), read from the environment."""
+
+import sys
+from typing import TypeVar
+
+from pydantic import Field, SecretStr, ValidationError
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+
+class ServiceSettings(BaseSettings):
+    """One service's settings; a subclass adds its own. A secret is a `SecretStr`, so that it never prints."""
+
+    model_config = SettingsConfigDict(env_ignore_empty=True, extra="ignore", frozen=True)
+
+    service: str = Field(description="Name of the service, e.g. `qa-service`; fixed by each subclass.")
+    environment: str = Field("production", description="`local`, `test`, `production`: only a label in the logs.")
+    log_level: str = Field("INFO", pattern="^(DEBUG|INFO|WARNING|ERROR)$")
+    host: str = Field("127.0.0.1", description="Address that the process listens on.")
+    port: int = Field(8000, ge=1, le=65535)
+    drain_seconds: float = Field(
+        2.0, ge=0, description="How long a process goes on serving after SIGTERM while it already reports 'not ready'."
+    )
+
+    mongo_uri: SecretStr = Field(description="Writes, and reads that must see one's own writes.")
+    mongo_read_uri: SecretStr | None = Field(None, description="Read-heavy reads; default: `MONGO_URI`.")
+    mongo_database: str
+    mongo_timeout_ms: int = Field(5000, ge=100, description="Longest time one Mongo operation may take.")
+    redis_url: SecretStr
+    redis_timeout_seconds: float = Field(3.0, gt=0)
+
+    internal_gateway_url: str = Field(description="Traefik's internal entry point, for calls between services.")
+    internal_timeout_seconds: float = Field(5.0, gt=0)
+    service_client_id: str = Field(description="Who this service is towards the others.")
+    service_client_secret: SecretStr
+
+    token_issuer: str = "https://intervai.example"  # noqa: S105
+    token_audience: str = "intervai"  # noqa: S105
+    access_token_ttl_seconds: int = Field(600, ge=5, le=3600)
+    rate_limit_scale: float = Field(1.0, ge=0, description="Multiplies every rate limit; 0 switches them off.")
+    rate_limit_general: str = Field("300/minute", description="Every signed-in request, a person.")
+    max_body_bytes: int = Field(1_048_576, ge=1024)
+
+
+SettingsT = TypeVar("SettingsT", bound=ServiceSettings)
+
+
+def load_settings(cls: type[SettingsT]) -> SettingsT:
+    """Reads the settings, or stops the process with one line that names each wrong variable (never its value)."""
+    try:
+        return cls()
+    except ValidationError as error:
+        wrong = "; ".join(f"{_variable(e['loc'])}: {e['msg']}" for e in error.errors(include_input=False))
+        sys.exit(f"{cls.__name__}: cannot start, wrong settings: {wrong}")
+
+
+def _variable(location: tuple[int | str, ...]) -> str:
+    return ".".join(str(part) for part in location).upper()

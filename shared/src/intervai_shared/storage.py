@@ -1,0 +1,96 @@
+"""Files in S3, and the signed URLs that hand them out. boto3 blocks, so it works in threads."""
+
+import asyncio
+from datetime import datetime, timedelta
+from typing import Any
+from urllib.parse import quote
+
+import boto3
+from botocore.config import Config
+from botocore.exceptions import BotoCoreError, ClientError
+from pydantic import Field, SecretStr
+
+from intervai_shared.models import utc_now
+from intervai_shared.settings import ServiceSettings
+
+
+class StorageSettings(ServiceSettings):
+    """Settings of a service that keeps files."""
+
+    s3_endpoint: str | None = Field(None, description="None: AWS itself.")
+    s3_public_endpoint: str | None = Field(None, description="How clients reach it; default: S3_ENDPOINT.")
+    s3_bucket: str
+    aws_region: str = "us-east-1"
+    aws_access_key_id: SecretStr | None = Field(None, description="None: the machine's role.")
+    aws_secret_access_key: SecretStr | None = None
+
+
+class StorageError(Exception):
+    """S3 did not do what it was asked, for now."""
+
+
+class FileStorage:
+    """One bucket. A client with the inner address puts and deletes, one with the public address signs."""
+
+    def __init__(self, settings: StorageSettings) -> None:
+        self._bucket = settings.s3_bucket
+        self._client = _client(settings, settings.s3_endpoint)
+        self._signer = _client(settings, settings.s3_public_endpoint or settings.s3_endpoint)
+
+    async def put(self, key: str, content: bytes, media_type: str, file_name: str) -> None:
+        """Stores a file whole. Raises StorageError."""
+        await self._call(
+            "put_object",
+            Key=key,
+            Body=content,
+            ContentType=media_type,
+            ContentDisposition=content_disposition(file_name),
+        )
+
+    async def delete(self, key: str) -> None:
+        """Removes a file; one that is not there is no error. Raises StorageError."""
+        await self._call("delete_object", Key=key)
+
+    async def check(self) -> None:
+        """Raises StorageError when the bucket is not reachable."""
+        await self._call("head_bucket")
+
+    def signed_url(self, key: str, ttl_seconds: int) -> tuple[str, datetime]:
+        """A URL that downloads the file, and when it stops working. Computed here, with no call to S3."""
+        expires_at = utc_now() + timedelta(seconds=ttl_seconds)
+        params = {"Bucket": self._bucket, "Key": key}
+        return self._signer.generate_presigned_url("get_object", params, ExpiresIn=ttl_seconds), expires_at
+
+    async def _call(self, operation: str, **params: Any) -> Any:
+        try:
+            return await asyncio.to_thread(getattr(self._client, operation), Bucket=self._bucket, **params)
+        except (BotoCoreError, ClientError) as error:
+            raise StorageError(f"{operation}: {error}") from error
+
+
+def content_disposition(file_name: str) -> str:
+    """An attachment header with an ASCII name for old clients and the real one (RFC 6266)."""
+    plain = file_name.encode("ascii", "replace").decode().replace("?", "_").replace('"', "_").replace("\\", "_")
+    return f"attachment; filename=\"{plain}\"; filename*=UTF-8''{quote(file_name, safe='')}"
+
+
+def _client(settings: StorageSettings, endpoint: str | None) -> Any:
+    access, secret = settings.aws_access_key_id, settings.aws_secret_access_key
+    return boto3.client(
+        "s3",
+        endpoint_url=endpoint,
+        region_name=settings.aws_region,
+        aws_access_key_id=access.get_secret_value() if access else None,
+        aws_secret_access_key=secret.get_secret_value() if secret else None,
+        config=Config(
+            signature_version="s3v4",
+            s3={"addressing_style": "path" if endpoint else "auto"},
+            connect_timeout=2,
+            read_timeout=10,
+            retries={"max_attempts": 3, "mode": "standard"},
+            # boto3's new default checksums are refused by servers other than AWS.
+            request_checksum_calculation="when_required",
+            response_checksum_validation="when_required",
+            max_pool_connections=20,
+        ),
+    )

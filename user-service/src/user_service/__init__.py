@@ -1,0 +1,1 @@
+"""user-service: profiles, preferences and notifications."""

@@ -1,0 +1,1 @@
+"""Profiles: who a person is, beyond the account."""

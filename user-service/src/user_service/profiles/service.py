@@ -1,0 +1,54 @@
+"""The rules of profiles."""
+
+import asyncio
+import time
+
+from bson import ObjectId
+
+from intervai_shared.cache import ModelCache
+from intervai_shared.errors import UnavailableError
+from intervai_shared.models import Document
+from intervai_shared.mongo import Session
+from user_service.profiles.repository import ProfileRepository
+from user_service.profiles.schemas import Profile, ProfileChange
+
+#: Seconds between looks for a profile that is being made.
+WAIT_STEP_SECONDS = 0.05
+
+
+class ProfileService:
+    """Reads go through the cache, writes invalidate it."""
+
+    def __init__(self, profiles: ProfileRepository, cache: ModelCache[Profile], wait_seconds: float) -> None:
+        self._profiles = profiles
+        self._cache = cache
+        self._wait_seconds = wait_seconds
+
+    async def create(self, event: Document, session: Session) -> None:
+        """Makes the profile of a new account, from `user.registered`."""
+        data = event["data"]
+        fields = {"email": data["email"], "fullName": data["fullName"]}
+        await self._profiles.insert(ObjectId(event["aggregateId"]), fields, session)
+
+    async def get(self, user: ObjectId) -> Profile:
+        """The person's profile. Raises UnavailableError while it is still being made."""
+        return await self._cache.get_or_load(str(user), lambda: self._load(user))
+
+    async def change(self, user: ObjectId, change: ProfileChange) -> Profile:
+        """The profile after the change. Raises UnavailableError while it is still being made."""
+        fields = change.model_dump(by_alias=True, exclude_unset=True)
+        if fields and not await self._profiles.update(user, fields):
+            await self._load(user)
+            await self._profiles.update(user, fields)
+        await self._cache.invalidate(str(user))
+        return await self.get(user)
+
+    async def _load(self, user: ObjectId) -> Profile:
+        """Waits a little: the event that makes the profile follows the registration by some milliseconds."""
+        deadline = time.monotonic() + self._wait_seconds
+        while True:
+            if found := await self._profiles.get(user):
+                return Profile.model_validate(found)
+            if time.monotonic() >= deadline:
+                raise UnavailableError("The profile is still being made.", retry_after_seconds=1)
+            await asyncio.sleep(WAIT_STEP_SECONDS)
