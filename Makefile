@@ -43,7 +43,8 @@ scale: $(READY) ## run N instances: SERVICE=qa-service N=3
 	@$(SUITE) scale "$(SERVICE)" "$(N)"
 
 test: $(READY) ## all tests, on a fresh suite of their own; ARGS="-k export" chooses
-	@OPENAI_API_KEY= $(SUITE) exec -- $(VENV)/pytest $(ARGS)
+	@OPENAI_API_KEY= RATE_LIMIT_SCALE=0 ARGON2_TIME_COST=1 ARGON2_MEMORY_KIB=8192 \
+		$(SUITE) exec -- $(VENV)/pytest $(ARGS)
 
 lint: $(READY) ## formatting, types, imports, gateway and container files
 	$(VENV)/ruff check .

@@ -28,8 +28,8 @@ def flat(settings: dict[str, Any], prefix: str = "") -> Iterator[tuple[str, str]
 
 
 def discovery(services: dict[str, Any]) -> Iterator[str]:
-    """The labels must balance load as gateway/load-balancer.yml says, so that every way to run the suite does the same."""
-    balancer = {**read("gateway/load-balancer.yml")}
+    """The labels must balance load as gateway/load-balancer.yml says: the same however the suite runs."""
+    balancer = read("gateway/load-balancer.yml")
     balancer["serversTransport"] += "@file"
     for service in SERVICES:
         prefix = f"traefik.http.services.{service}.loadbalancer."
@@ -53,7 +53,7 @@ def hardening(services: dict[str, Any]) -> Iterator[str]:
 
 
 def secrets() -> Iterator[str]:
-    """Every variable that must be set is one that make-env.sh writes (it names the eight per-service ones by a loop)."""
+    """Every variable that must be set is one that make-env.sh writes (those of one service by a loop)."""
     written = (ROOT / "deploy/containers/make-env.sh").read_text()
     for name in sorted(set(re.findall(r"\$\{(\w+):\?", (ROOT / "docker-compose.yml").read_text()))):
         stem = re.sub(r"^(AUTH|USER|QA|EXPORT)_(?=MONGO|CLIENT)", "${service}_", name)
@@ -61,9 +61,20 @@ def secrets() -> Iterator[str]:
             yield f"{name} is required, but make-env.sh does not write it"
 
 
+def gateway() -> Iterator[str]:
+    """The gateway puts deploy/compose/docker-provider.yml under `providers:` of its static configuration."""
+    static, fragment = (
+        (ROOT / "gateway/traefik.yml").read_text(),
+        (ROOT / "deploy/compose/docker-provider.yml").read_text(),
+    )
+    merged = yaml.safe_load(static.replace("\nproviders:\n", f"\nproviders:\n{fragment}", 1))
+    if not {"file", "docker"} <= merged["providers"].keys():
+        yield "gateway/traefik.yml has no line `providers:` for deploy/compose/docker-provider.yml to go under"
+
+
 def main() -> None:
     services = read("docker-compose.yml")["services"]
-    findings = [*discovery(services), *hardening(services), *secrets()]
+    findings = [*discovery(services), *hardening(services), *secrets(), *gateway()]
     sys.exit("\n".join(f"docker-compose.yml: {finding}" for finding in findings) or None)
 
 

@@ -31,7 +31,7 @@ check "docker-compose.yml (compose specification)" \
     .venv/bin/check-jsonschema --quiet --builtin-schema vendor.compose-spec docker-compose.yml
 check "docker-compose.yml (labels, hardening, secrets)" .venv/bin/python deploy/containers/check_compose.py
 check "YAML (yamllint)" .venv/bin/yamllint --strict --config-file deploy/containers/yamllint.yml \
-    docker-compose.yml deploy/compose/docker-provider.yml deploy/containers/yamllint.yml
+    docker-compose.yml deploy/containers/yamllint.yml
 check "lock files of the images" deploy/containers/lock.sh --check
 for script in "${scripts[@]}"; do
     check "$script (bash -n)" bash -n "$script"

@@ -57,8 +57,11 @@ async def serve(app: FastAPI) -> int:
 
 
 async def _drain(app: FastAPI, seconds: float) -> None:
+    container = getattr(app.state, "container", None)
+    if container is None:  # the signal came before the start was over
+        return
     log.info("draining", seconds=seconds)
-    app.state.container.resources.health.draining = True
+    container.resources.health.draining = True
     await asyncio.sleep(seconds)
 
 

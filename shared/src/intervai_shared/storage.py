@@ -33,9 +33,11 @@ class FileStorage:
     """One bucket. A client with the inner address puts and deletes, one with the public address signs."""
 
     def __init__(self, settings: StorageSettings) -> None:
+        public = settings.s3_public_endpoint or settings.s3_endpoint
         self._bucket = settings.s3_bucket
         self._client = _client(settings, settings.s3_endpoint)
-        self._signer = _client(settings, settings.s3_public_endpoint or settings.s3_endpoint)
+        # A client takes 10 MB, so one does for both where the address is the same.
+        self._signer = self._client if public == settings.s3_endpoint else _client(settings, public)
 
     async def put(self, key: str, content: bytes, media_type: str, file_name: str) -> None:
         """Stores a file whole. Raises StorageError."""

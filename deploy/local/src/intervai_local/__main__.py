@@ -11,7 +11,7 @@ from types import FrameType
 
 from rich.console import Console
 
-from intervai_local import execute, logs, status
+from intervai_local import environment, execute, logs, status
 from intervai_local.lifecycle import Suite
 from intervai_local.state import State, SuiteError
 
@@ -38,6 +38,7 @@ def parse(arguments: list[str]) -> argparse.Namespace:
 
 
 def perform(options: argparse.Namespace, suite: Suite) -> int:
+    environment.check(environment.caller())
     port = int(os.environ.get("GATEWAY_PORT") or DEFAULT_GATEWAY_PORT)
     match options.command:
         case "up":
@@ -76,7 +77,7 @@ def main() -> int:
         Console(stderr=True, highlight=False, soft_wrap=True).print(str(error), markup=False)
         return 1
     except KeyboardInterrupt:
-        return 130
+        return 0 if options.command == "logs" else 130
 
 
 if __name__ == "__main__":

@@ -2,14 +2,13 @@
 
 import json
 import shlex
-import sys
 from collections.abc import Iterable
 from configparser import RawConfigParser
 from io import StringIO
 from pathlib import Path
 
 from intervai_local import spawns
-from intervai_local.parts import Process
+from intervai_local.parts import PYTHON, Process
 from intervai_local.state import LONGEST_SOCKET_PATH, State, write_private
 
 LOG_BYTES = 10_000_000
@@ -38,7 +37,7 @@ def write(state: State, processes: Iterable[Process], ports: dict[str, int]) -> 
         file = state.processes / f"{process.name}.json"
         write_private(file, json.dumps(description(state, process), indent=1))
         config[f"watcher:{process.name}"] = {
-            "cmd": shlex.join([sys.executable, "-I", str(LAUNCH), str(file)]),
+            "cmd": shlex.join([PYTHON, "-I", str(LAUNCH), str(file)]),
             "working_dir": str(state.root),
             "singleton": "True",
             "respawn": "True",

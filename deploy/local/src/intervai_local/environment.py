@@ -2,9 +2,10 @@
 
 import json
 import os
+import re
 from collections.abc import Mapping
 
-from intervai_local.state import HOST, SERVICES
+from intervai_local.state import HOST, SERVICES, SuiteError
 
 BUCKET = "intervai-exports"
 # What the caller may set for every process; the rest of a suite's settings name its own parts.
@@ -13,6 +14,17 @@ LLM = ("OPENAI_API_KEY", "OPENAI_BASE_URL", "OPENAI_MODEL")
 PLAIN = ("PATH", "HOME", "LANG", "LC_ALL", "TZ", "TMPDIR")
 
 Settings = dict[str, str]
+
+
+def check(caller: Mapping[str, str]) -> None:
+    """
+    Raises:
+        SuiteError: a number that the runner itself needs is none.
+    """
+    for name in ("RATE_LIMIT_SCALE", "DRAIN_SECONDS", "GATEWAY_PORT"):
+        value = caller.get(name) or "0"
+        if not re.fullmatch(r"\d+(\.\d+)?", value):
+            raise SuiteError(f"{name} must be a number that is not negative, not {value!r}")
 
 
 def plain(caller: Mapping[str, str]) -> Settings:

@@ -46,7 +46,8 @@ def run(command: list[str], suite: Suite) -> int:
     except OSError as error:
         raise SuiteError(f"cannot run {command[0]}: {error.strerror}") from error
     try:
-        return process.wait()
+        code = process.wait()
     except KeyboardInterrupt:
         os.kill(process.pid, signal.SIGTERM)
         return process.wait() or 130
+    return code if code >= 0 else 128 - code  # as a shell tells of a signal

@@ -14,7 +14,8 @@ STATIC_FILE = "traefik.yml"
 def write_static(state: State, gateway_host: str, gateway_port: int, internal_port: int) -> None:
     """Copy gateway/: its static file with the suite's addresses, its routes and middlewares as they are."""
     static = yaml.safe_load((SOURCE / STATIC_FILE).read_text())
-    static["entryPoints"]["web"]["address"] = f"{gateway_host}:{gateway_port}"
+    host = f"[{gateway_host}]" if ":" in gateway_host else gateway_host
+    static["entryPoints"]["web"]["address"] = f"{host}:{gateway_port}"
     static["entryPoints"]["internal"]["address"] = f"{HOST}:{internal_port}"
     static["providers"]["file"]["directory"] = str(state.gateway / "dynamic")
     write_private(state.gateway / STATIC_FILE, yaml.safe_dump(static, sort_keys=False))

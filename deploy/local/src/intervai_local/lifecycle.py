@@ -5,18 +5,22 @@ import time
 from collections.abc import Collection, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from itertools import chain
+from pathlib import Path
+from typing import Any
 
 import psutil  # type: ignore[import-untyped]
 from rich.console import Console
 
-from intervai_local import circus_config, environment, gateway_config, parts, probes
+from intervai_local import circus_config, environment, gateway_config, parts, probes, spawns
 from intervai_local.environment import DEFAULTS
+from intervai_local.log_lines import render
 from intervai_local.parts import Plan, Process
 from intervai_local.progress import StartProgress
 from intervai_local.state import HOST, State, SuiteError, is_free
 from intervai_local.supervisor import CIRCUSD, Supervisor, processes_of, stop_processes
 
 START_SECONDS = 30
+SERVICES_SECONDS = 60  # they all load at once, which a small or busy machine feels
 POLL_SECONDS = 0.15
 LOG_LINES = 15
 LOG_WIDTH = 300
@@ -72,7 +76,8 @@ class Suite:
     def _start(self, plan: Plan) -> None:
         base, services = parts.parts(plan), parts.services(plan)
         gateway = Process("gateway", (), {}, probes.http(plan.ports["gateway"], "/.well-known/jwks.json"))
-        with StartProgress([item.name for item in (*base, *services, gateway)], self.console) as progress:
+        ours = [*services, gateway] if services else []
+        with StartProgress([item.name for item in (*base, *ours)], self.console) as progress:
             circus_config.write(self.state, base, dict(plan.ports))
             self.supervisor.start()
             # S3 takes three idle seconds to elect itself: services load meanwhile, and are ready only after it.
@@ -80,15 +85,17 @@ class Suite:
             self.wait_until_ready([process for process in base if process not in slow], progress)
             circus_config.write(self.state, [*base, *services], dict(plan.ports))
             self.supervisor.reload()
-            self.wait_until_ready([*slow, *services, gateway], progress)
+            self.wait_until_ready([*slow, *ours], progress, SERVICES_SECONDS)
 
-    def wait_until_ready(self, processes: Sequence[Process], progress: StartProgress) -> None:
+    def wait_until_ready(
+        self, processes: Sequence[Process], progress: StartProgress, seconds: float = START_SECONDS
+    ) -> None:
         """Poll all until each is ready.
 
         Raises:
-            SuiteError: one ended, or is not ready after START_SECONDS; the text holds the end of its log.
+            SuiteError: one ended, or is not ready in time; the text holds the end of its log.
         """
-        waiting, deadline = list(processes), time.monotonic() + START_SECONDS
+        waiting, deadline = list(processes), time.monotonic() + seconds
         with ThreadPoolExecutor(len(waiting) or 1) as pool:
             while waiting:
                 answers = list(pool.map(lambda process: process.ready(), waiting))
@@ -96,23 +103,23 @@ class Suite:
                     if ready:
                         progress.ready(process.name)
                 waiting = [process for process, ready in zip(waiting, answers, strict=True) if not ready]
-                self._check_alive(waiting, time.monotonic() > deadline)
+                self._check_alive(waiting)
+                if waiting and time.monotonic() > deadline:
+                    raise SuiteError(self._failure(waiting[0].name, f"was not ready after {seconds:.0f} s"))
                 time.sleep(POLL_SECONDS)
 
-    def _check_alive(self, waiting: Sequence[Process], late: bool) -> None:
+    def _check_alive(self, waiting: Sequence[Process]) -> None:
         started = self.supervisor.pids()
         for process in waiting:
             if len(started.get(process.name, [])) > 1:
                 raise SuiteError(self._failure(process.name, "ended while it was starting"))
-        if waiting and late:
-            raise SuiteError(self._failure(waiting[0].name, f"was not ready after {START_SECONDS} s"))
 
     def _failure(self, name: str, what: str) -> str:
         file = self.state.logs / f"{'traefik' if name == 'gateway' else name}.log"
         lines = file.read_text(errors="replace").splitlines()[-LOG_LINES:] if file.exists() else ["(it wrote no log)"]
-        lines = [line[:LOG_WIDTH] for line in lines]
+        shown = [text.plain[:LOG_WIDTH] for line in lines if (text := render(name, line))]
         mend = f"mend what its log says ({file}), then start again; `make clean` starts from fresh data"
-        return "\n".join([f"{name} {what}; the end of its log:", *(f"  {line}" for line in lines), mend])
+        return "\n".join([f"{name} {what}; the end of its log:", *(f"  {line}" for line in shown), mend])
 
     def down(self) -> bool:
         """Stop everything: services first, then the parts; False when nothing ran. Data stays."""
@@ -151,6 +158,7 @@ class Suite:
         ]
         for index, group in enumerate(groups):
             stop_processes(group, 2 if index == 0 else self._stop_seconds())
+        remove_sockets(self.state)
         return bool(left)
 
     def scale(self, kind: str, count: int) -> None:
@@ -164,32 +172,36 @@ class Suite:
         with self.state.locked():
             if not self.supervisor.is_running():
                 raise SuiteError("no suite runs; start it with `make up`")
-            before = self.state.read("suite.json")
-            counts = {**before["counts"], kind: count}
-            plan = self.plan(counts)
-            self.state.write("suite.json", {**before, "counts": counts})
-            names, wanted = parts.instances(before["counts"]), parts.instances(counts)
-            self._remove([name for name in names if name not in wanted], plan)
-            self._follow(plan)
-            self._await_new([name for name in wanted if name not in names], plan)
+            saved = self.state.read("suite.json")
+            try:
+                self._run_counts(saved, {**saved["counts"], kind: count})
+            except SuiteError:
+                self._run_counts(self.state.read("suite.json"), saved["counts"])
+                raise
+
+    def _run_counts(self, saved: Mapping[str, Any], counts: Mapping[str, int]) -> None:
+        names, wanted = parts.instances(saved["counts"]), parts.instances(counts)
+        plan = self.plan(counts)
+        self.state.write("suite.json", {**saved, "counts": counts})
+        self._remove([name for name in names if name not in wanted], plan)
+        circus_config.write(self.state, [*parts.parts(plan), *parts.services(plan)], dict(plan.ports))
+        self.supervisor.reload()
+        self._await_new([name for name in wanted if name not in names], plan)
 
     def _remove(self, names: Collection[str], plan: Plan) -> None:
         """Let instances drain and end; the gateway sees them go by their readiness, and forgets them after."""
-        self.supervisor.stop(names, self._stop_seconds())
         if names:
+            self.supervisor.stop(names, self._stop_seconds())
+            spawns.forget(self.state.spawns, names)
             gateway_config.write_services(self.state, plan.counts, plan.ports)
-
-    def _follow(self, plan: Plan) -> None:
-        circus_config.write(self.state, [*parts.parts(plan), *parts.services(plan)], dict(plan.ports))
-        self.supervisor.reload()
 
     def _await_new(self, names: Collection[str], plan: Plan) -> None:
         """Wait for new instances, then let the gateway send to them."""
         fresh = [process for process in parts.services(plan) if process.name in names]
-        urls = chain.from_iterable(gateway_config.server_urls(plan.counts, plan.ports).values())
-        gateway = Process("gateway", (), {}, probes.gateway_knows(plan.ports["gateway-internal"], list(urls)))
+        urls = list(chain.from_iterable(gateway_config.server_urls(plan.counts, plan.ports).values()))
+        gateway = Process("gateway", (), {}, probes.gateway_knows(plan.ports["gateway-internal"], urls))
         with StartProgress([*names, gateway.name], self.console) as progress:
-            self.wait_until_ready(fresh, progress)
+            self.wait_until_ready(fresh, progress, SERVICES_SECONDS)
             gateway_config.write_services(self.state, plan.counts, plan.ports)
             self.wait_until_ready([gateway], progress)
 
@@ -213,3 +225,11 @@ def check_gateway_port(host: str, port: int) -> None:
     except psutil.Error:
         pass  # seeing others' sockets needs rights on some systems
     raise SuiteError(f"port {port} is in use by {owner}; set GATEWAY_PORT=… to another")
+
+
+def remove_sockets(state: State) -> None:
+    """Delete the sockets that weed leaves in /tmp, whatever TMPDIR says, when it is killed."""
+    ports = [port for name, port in state.read("ports.json").items() if name.startswith(parts.S3)]
+    for port in ports:
+        for file in Path("/tmp").glob(f"seaweedfs-*-{port}.sock"):  # noqa: S108
+            file.unlink(missing_ok=True)

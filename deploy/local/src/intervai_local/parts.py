@@ -22,6 +22,8 @@ PART_PORTS = (
     "s3-master", "s3-master-grpc", "s3-volume", "s3-volume-grpc", "s3-filer", "s3-filer-grpc",
 )  # fmt: skip
 BIN = Path(sys.executable).parent
+# By one name, whoever asks (python, python3): circus restarts a process whose command line reads differently.
+PYTHON = str(BIN / "python")
 
 
 @dataclass(frozen=True)
@@ -70,7 +72,7 @@ def service_process(plan: Plan, name: str) -> Process:
     runner, module = ("serve", "app") if role == "service" else ("work", "worker")
     return Process(
         name,
-        (sys.executable, "-m", f"intervai_shared.{runner}", f"{domain}_service.{module}"),
+        (PYTHON, "-m", f"intervai_shared.{runner}", f"{domain}_service.{module}"),
         {**settings, "HOST": HOST, "PORT": str(port)},
         probes.http(port, "/health/ready"),
         stop_seconds=float(settings["DRAIN_SECONDS"]) + 20,
@@ -150,4 +152,4 @@ def offline_llm(plan: Plan) -> Process:
 
 def python_part(plan: Plan, name: str, module: str, settings: Mapping[str, str], ready: Callable[[], bool]) -> Process:
     merged = {**environment.plain(plan.caller), "PYTHONUNBUFFERED": "1", **settings}
-    return Process(name, (sys.executable, "-m", module), merged, ready, port=plan.ports[name])
+    return Process(name, (PYTHON, "-m", module), merged, ready, port=plan.ports[name])

@@ -2,6 +2,7 @@
 
 import socket
 from collections.abc import Callable, Collection, Mapping
+from typing import Any
 
 import httpx
 import pymongo
@@ -14,6 +15,8 @@ from intervai_local.state import HOST
 TIMEOUT = 1.0  # seconds
 # One client for all: making one costs 30 ms of CPU for its certificates, and these calls are plain HTTP.
 CLIENT = httpx.Client(verify=False, trust_env=False, timeout=TIMEOUT)  # noqa: S501
+# After a restart the S3 server lists buckets a moment before it finds the objects in them.
+SENTINEL = {"Bucket": "intervai-runner", "Key": "ready"}
 NOT_YET_INITIALIZED = 94  # MongoDB's error code of a replica set that nobody initiated
 
 Probe = Callable[[], bool]
@@ -102,7 +105,7 @@ def valkey(port: int, password: str) -> Probe:
 
 
 def s3(port: int, settings: Mapping[str, str]) -> Probe:
-    """Ready when the bucket is there; makes it, private, at the first start."""
+    """Ready when the bucket is there and stored objects can be read; makes the bucket, private, at the first start."""
     listens = tcp(port)
 
     def check() -> bool:
@@ -123,10 +126,19 @@ def s3(port: int, settings: Mapping[str, str]) -> Probe:
         )
         try:
             names = [bucket["Name"] for bucket in client.list_buckets()["Buckets"]]
-            if settings["S3_BUCKET"] not in names:
-                client.create_bucket(Bucket=settings["S3_BUCKET"])
+            for bucket in {settings["S3_BUCKET"], SENTINEL["Bucket"]}.difference(names):
+                client.create_bucket(Bucket=bucket)
+            return read_sentinel(client)
         except (BotoCoreError, ClientError):
             return False
-        return True
 
     return check
+
+
+def read_sentinel(client: Any) -> bool:
+    """Read the object that an earlier start has put; put it at the first start."""
+    try:
+        return bool(client.get_object(**SENTINEL)["Body"].read())
+    except client.exceptions.NoSuchKey:
+        client.put_object(**SENTINEL, Body=b"ready")
+        return False

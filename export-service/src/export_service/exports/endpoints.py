@@ -20,7 +20,8 @@ Exports = Annotated[ExportService, Depends(provide(lambda container: container.e
 @router.post("", status_code=202, response_model=StartedExport)
 async def start_export(body: ExportRequest, user: CurrentUser, exports: Exports) -> Any:
     """Starts a job that makes a file of a session."""
-    return await exports.start(user.id, body)
+    export = await exports.start(user.id, body)
+    return {"id": export["_id"], "status": export["status"]}
 
 
 @router.get("", response_model=Page[Export], response_model_exclude_none=True)

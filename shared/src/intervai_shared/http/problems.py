@@ -1,6 +1,8 @@
 """Turns every exception of a request into problem+json, in one place."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping
+from http import HTTPStatus
+from typing import Any
 
 import redis.exceptions
 from fastapi import FastAPI, Request
@@ -21,7 +23,6 @@ _UNAVAILABLE = (
     redis.exceptions.ConnectionError,
     redis.exceptions.TimeoutError,
 )
-_TITLES = {400: "Bad Request", 404: "Not Found", 405: "Method Not Allowed", 413: "Content Too Large"}
 
 
 def install_handlers(app: FastAPI) -> None:
@@ -40,7 +41,7 @@ async def _on_problem(request: Request, error: Exception) -> Response:
 
 async def _on_validation(request: Request, error: Exception) -> Response:
     assert isinstance(error, RequestValidationError)  # noqa: S101  narrows the type for mypy
-    errors = [{"field": _field(item["loc"]), "message": str(item["msg"])} for item in error.errors()]
+    errors = [{"field": _field(item), "message": str(item["msg"])} for item in error.errors()]
     return problem_response(InvalidError(errors), request.url.path)
 
 
@@ -48,7 +49,8 @@ async def _on_http(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)  # noqa: S101  narrows the type for mypy
     problem = ProblemError(headers=error.headers)
     problem.status = error.status_code
-    problem.title = _TITLES.get(error.status_code, str(error.detail))
+    problem.title = HTTPStatus(error.status_code).phrase
+    problem.detail = error.detail if error.detail != problem.title else None
     problem.slug = problem.title.lower().replace(" ", "-")
     return problem_response(problem, request.url.path)
 
@@ -58,7 +60,9 @@ async def _on_unavailable(request: Request, error: Exception) -> Response:
     return problem_response(UnavailableError("A part of the system is not reachable now."), request.url.path)
 
 
-def _field(location: Sequence[int | str]) -> str:
+def _field(error: Mapping[str, Any]) -> str:
     """`("body", "topics", 0)` → `topics.0`; path, query and header keep their first word."""
-    parts = [str(part) for part in location]
-    return ".".join(parts[1:] if parts[0] == "body" and len(parts) > 1 else parts)
+    parts = [str(part) for part in error["loc"]]
+    if error["type"] == "json_invalid" or parts == ["body"]:  # its location is an offset in the text
+        return "body"
+    return ".".join(parts[1:] if parts[0] == "body" else parts)

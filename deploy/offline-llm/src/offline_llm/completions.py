@@ -1,0 +1,123 @@
+"""Chat completions, as OpenAI's API shapes them (https://platform.openai.com/docs/api-reference/chat)."""
+
+import json
+import re
+import time
+import uuid
+from collections.abc import Iterator
+from typing import Any
+
+from offline_llm.bank import Bank, normalised
+from offline_llm.composer import Interview, compose
+
+MODEL = "intervai-offline-1"
+QUESTIONS = "interview_questions"
+_INTERVIEW = re.compile(r"<interview>\s*(\{.*\})\s*</interview>", re.DOTALL)
+_FIELDS = ("text", "answer", "difficulty", "category", "keyPoints", "followUps")
+_CHUNK_CHARACTERS = 24
+
+
+class RequestError(Exception):
+    """The request is not one of the API; its text goes to the caller."""
+
+
+def answer(bank: Bank, request: dict[str, Any]) -> dict[str, Any]:
+    """A chat.completion object. Raises RequestError."""
+    messages = request.get("messages")
+    if not isinstance(messages, list) or not messages or not all(isinstance(message, dict) for message in messages):
+        raise RequestError("'messages' must be a list of messages")
+    if not isinstance(request.get("model"), str):
+        raise RequestError("you must provide a model parameter")
+    content = _content(bank, _last_user_text(messages), _schema(request.get("response_format")))
+    prompt_tokens = sum(len(str(message.get("content", ""))) for message in messages) // 4 + 1
+    tokens = len(content) // 4 + 1
+    message = {"role": "assistant", "content": content, "refusal": None}
+    return {
+        "id": f"chatcmpl-{uuid.uuid4().hex}",
+        "object": "chat.completion",
+        "created": int(time.time()),
+        "model": MODEL,
+        "choices": [{"index": 0, "message": message, "finish_reason": "stop", "logprobs": None}],
+        "usage": {
+            "prompt_tokens": prompt_tokens,
+            "completion_tokens": tokens,
+            "total_tokens": prompt_tokens + tokens,
+        },
+    }
+
+
+def chunks(completion: dict[str, Any], include_usage: bool) -> Iterator[dict[str, Any]]:
+    """The same answer as chat.completion.chunk objects."""
+    common = {key: completion[key] for key in ("id", "created", "model")} | {"object": "chat.completion.chunk"}
+
+    def chunk(delta: dict[str, Any], finish_reason: str | None = None) -> dict[str, Any]:
+        return {**common, "choices": [{"index": 0, "delta": delta, "finish_reason": finish_reason}]}
+
+    content = completion["choices"][0]["message"]["content"]
+    yield chunk({"role": "assistant", "content": ""})
+    for start in range(0, len(content), _CHUNK_CHARACTERS):
+        yield chunk({"content": content[start : start + _CHUNK_CHARACTERS]})
+    yield chunk({}, "stop")
+    if include_usage:
+        yield {**common, "choices": [], "usage": completion["usage"]}
+
+
+def _content(bank: Bank, text: str, schema: tuple[str, dict[str, Any]] | None) -> str:
+    interview = _interview(text)
+    if schema and schema[0] == QUESTIONS and interview is not None:
+        questions = compose(bank, Interview.read(interview))
+        return json.dumps({"questions": [{name: question[name] for name in _FIELDS} for question in questions]})
+    if schema:
+        return json.dumps(instance(schema[1]))
+    return _nearest(bank, text)
+
+
+def _interview(text: str) -> dict[str, Any] | None:
+    if found := _INTERVIEW.search(text):
+        try:
+            data = json.loads(found[1])
+        except (ValueError, RecursionError) as error:
+            raise RequestError("the interview is not JSON") from error
+        return data if isinstance(data, dict) else None
+    return None
+
+
+def _nearest(bank: Bank, text: str) -> str:
+    """The answer to the question of the bank that shares the most words with the text."""
+    words = set(normalised(text).split())
+    questions = [question for topic in bank.topics for question in topic.questions]
+    best = max(questions, key=lambda question: len(words & set(normalised(question["text"]).split())))
+    return f"{best['text']}\n\n{best['answer']}"
+
+
+def _last_user_text(messages: list[dict[str, Any]]) -> str:
+    for message in reversed(messages):
+        if message.get("role") == "user":
+            content = message.get("content")
+            if isinstance(content, str):
+                return content
+            parts = content if isinstance(content, list) else []
+            return "\n".join(str(part.get("text", "")) for part in parts if isinstance(part, dict))
+    return ""
+
+
+def _schema(response_format: Any) -> tuple[str, dict[str, Any]] | None:
+    if response_format is None or response_format == {"type": "text"}:
+        return None
+    described = response_format.get("json_schema") if isinstance(response_format, dict) else None
+    if not isinstance(described, dict) or not isinstance(described.get("schema"), dict):
+        raise RequestError("'response_format' must be text or json_schema with a schema")
+    return str(described.get("name", "")), described["schema"]
+
+
+def instance(schema: dict[str, Any]) -> Any:
+    """The plainest value that fits a schema of the strict subset."""
+    if options := schema.get("enum"):
+        return options[0]
+    if options := schema.get("anyOf"):
+        return instance(options[0])
+    kind = schema.get("type")
+    kind = kind[0] if isinstance(kind, list) else kind
+    if kind == "object":
+        return {name: instance(field) for name, field in schema.get("properties", {}).items()}
+    return {"array": [], "integer": 0, "number": 0, "boolean": False, "null": None}.get(str(kind), "")

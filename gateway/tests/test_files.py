@@ -1,0 +1,66 @@
+"""What the files of gateway/ promise, read without Traefik."""
+
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+GATEWAY = Path(__file__).parents[1]
+ROUTERS: dict[str, dict[str, Any]] = yaml.safe_load((GATEWAY / "dynamic/routers.yml").read_text())["http"]["routers"]
+PUBLIC = {name: router for name, router in ROUTERS.items() if "web" in router["entryPoints"]}
+
+# The table of the design, section 3.
+ROUTES = {
+    "/api/v1/auth/register": "auth-service",
+    "/api/v1/auth": "auth-service",
+    "/.well-known/jwks.json": "auth-service",
+    "/api/v1/users/me": "user-service",
+    "/api/v1/notifications": "user-service",
+    "/api/v1/sessions/5f/questions/stats": "qa-service",
+    "/api/v1/jobs/5f": "qa-service",
+    "/api/v1/questions/search": "qa-service",
+    "/api/v1/templates": "qa-service",
+    "/api/v1/analytics/trending": "qa-service",
+    "/api/v1/exports/5f/download": "export-service",
+}
+CLOSED = ["/", "/internal/x", "/health/ready", "/metrics", "/api/v1/internal", "/api/v1/authentic", "/api/v2/auth"]
+
+
+def matches(router: dict[str, Any], path: str) -> bool:
+    kind, pattern = re.match(r"(PathRegexp|Path)\(`(.+?)`\)", router["rule"]).groups()  # type: ignore[union-attr]
+    return bool(re.search(pattern, path)) if kind == "PathRegexp" else pattern == path
+
+
+@pytest.mark.parametrize(("path", "service"), ROUTES.items())
+def test_every_public_route_leads_to_its_service(path: str, service: str) -> None:
+    found = {router["service"] for router in PUBLIC.values() if matches(router, path)}
+    assert found == {f'{service}{{{{ env "SERVICE_PROVIDER" }}}}'}
+
+
+@pytest.mark.parametrize("path", CLOSED)
+def test_nothing_else_is_public(path: str) -> None:
+    assert [name for name, router in PUBLIC.items() if matches(router, path)] == []
+
+
+def test_internal_prefixes_are_on_the_internal_entry_point_alone() -> None:
+    internal = [router for router in ROUTERS.values() if "PathPrefix(" in router["rule"]]
+    assert len(internal) == 4
+    assert all(router["entryPoints"] == ["internal"] for router in internal)
+
+
+def test_every_public_router_has_the_edge_middlewares() -> None:
+    for name, router in PUBLIC.items():
+        first = "edge-write" if name.endswith("-write") else "edge-read"
+        assert router["middlewares"][0] == first, name
+        assert ("Method(" in router["rule"]) == (first == "edge-read"), name
+
+
+def test_no_secret_header_is_logged_and_nobody_may_set_forwarded_headers() -> None:
+    static = yaml.safe_load((GATEWAY / "traefik.yml").read_text())
+    headers = static["accessLog"]["fields"]["headers"]
+    assert headers["defaultMode"] == "drop"
+    assert headers["names"].keys() == {"X-Request-Id", "User-Agent"}
+    assert static["entryPoints"]["web"]["forwardedHeaders"] == {"insecure": False, "trustedIPs": []}
+    assert "api" not in static
