@@ -12,7 +12,7 @@ SOURCES := shared/src $(wildcard *-service/src) deploy/local/src deploy/offline-
 READY := $(if $(shell grep -s '[!" ]$(CURDIR)/.venv/bin/python' .venv/bin/pip),.venv/.stamp,remake)
 
 .DEFAULT_GOAL := help
-.PHONY: help run up down status logs scale test lint format lock images clean remake
+.PHONY: help run up down status logs scale test bench lint format lock images clean remake
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -46,6 +46,9 @@ test: $(READY) ## all tests, on a fresh suite of their own; ARGS="-k export" cho
 	@OPENAI_API_KEY= RATE_LIMIT_SCALE=0 ARGON2_TIME_COST=1 ARGON2_MEMORY_KIB=8192 \
 		$(SUITE) exec -- $(VENV)/pytest $(ARGS)
 
+bench: $(READY) ## measure a running suite: TARGET=main-job
+	@$(VENV)/python deploy/bench/$(subst -,_,$(TARGET)).py
+
 lint: $(READY) ## formatting, types, imports, gateway and container files
 	$(VENV)/ruff check .
 	$(VENV)/ruff format --check .
@@ -64,6 +67,7 @@ lock: $(READY) ## resolve all pyproject.toml into requirements.lock
 		$(addprefix --no-emit-package ,auth-service user-service qa-service export-service) \
 		$(addprefix --no-emit-package ,intervai-shared intervai-local offline-llm) \
 		--custom-compile-command "make lock" --output-file requirements.lock
+	@UV=$(VENV)/uv bash deploy/containers/lock.sh
 
 images: $(READY) ## build the four container images
 	@bash deploy/containers/images.sh

@@ -34,6 +34,7 @@ class AuthContainer:
 async def open_container(settings: AuthSettings) -> AsyncIterator[AuthContainer]:
     """Opens everything; the signing key exists when this yields."""
     async with open_resources(settings, INDEXES) as resources:
+        resources.health.add("redis", resources.redis.ping, needed=True)  # login sessions live there
         master = base64.urlsafe_b64decode(settings.key_encryption_key.get_secret_value())
         key_ring = KeyRing(keys.KeyRepository(resources.mongo.db), master)
         await key_ring.load()

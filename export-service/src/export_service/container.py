@@ -25,7 +25,7 @@ async def open_container(settings: ExportSettings) -> AsyncIterator[ExportContai
     """Opens everything."""
     async with open_resources(settings, exports.INDEXES) as resources:
         storage = FileStorage(settings)
-        resources.health.add("s3", storage.check)
+        resources.health.add("s3", storage.check, needed=False)
         repository = exports.ExportRepository(resources.mongo.db)
         records = JobRecords(resources.mongo.db.exports, resources.live)
         yield ExportContainer(resources, ExportService(settings, resources, repository, records, storage))

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from export_service.exports import repository, tasks
 from export_service.exports.maker import ExportMaker
+from export_service.exports.render_pool import open_pool
 from export_service.exports.service import QUEUE
 from export_service.exports.sessions import SessionSource
 from export_service.settings import ExportSettings
@@ -27,12 +28,15 @@ class ExportWorker:
 @asynccontextmanager
 async def open_worker(settings: ExportSettings) -> AsyncIterator[ExportWorker]:
     """Opens everything."""
-    async with open_resources(settings, repository.INDEXES) as resources:
+    async with (
+        open_resources(settings, repository.INDEXES) as resources,
+        open_pool(settings.render_processes) as pool,
+    ):
         storage = FileStorage(settings)
-        resources.health.add("s3", storage.check)
+        resources.health.add("s3", storage.check, needed=False)
         records = JobRecords(resources.mongo.db.exports, resources.live)
         yield ExportWorker(
-            resources, ExportMaker(records, SessionSource(resources.services), storage, resources.outbox)
+            resources, ExportMaker(records, SessionSource(resources.services), pool, storage, resources.outbox)
         )
 
 

@@ -83,8 +83,16 @@ async def open_resources(settings: ServiceSettings, indexes: Indexes) -> AsyncIt
             limits=RateLimits(client, settings),
             live=LiveUpdates(client, settings.service),
             outbox=outbox.Outbox(database, client, settings.service),
-            health=Health({"mongo": database.ping, "redis": client.ping}),
+            health=_health(database, client),
         )
+
+
+def _health(database: Mongo, client: Redis) -> Health:
+    """Without Redis requests are still answered: limits and caches let through, messages wait in the outbox."""
+    health = Health()
+    health.add("mongo", database.ping, needed=True)
+    health.add("redis", client.ping, needed=False)
+    return health
 
 
 def _internal_http(settings: ServiceSettings) -> httpx.AsyncClient:

@@ -1,9 +1,8 @@
 """Makes an export: ask for the session, render the file, put it in S3, say so."""
 
-import asyncio
-
 from bson import ObjectId
 
+from export_service.exports.render_pool import RenderPool
 from export_service.exports.service import object_key
 from export_service.exports.sessions import SessionSource
 from export_service.renderers import RENDERERS
@@ -19,9 +18,12 @@ from intervai_shared.storage import FileStorage
 class ExportMaker:
     """Works in the worker process."""
 
-    def __init__(self, records: JobRecords, sessions: SessionSource, storage: FileStorage, outbox: Outbox) -> None:
+    def __init__(
+        self, records: JobRecords, sessions: SessionSource, pool: RenderPool, storage: FileStorage, outbox: Outbox
+    ) -> None:
         self._records = records
         self._sessions = sessions
+        self._pool = pool
         self._storage = storage
         self._outbox = outbox
 
@@ -39,7 +41,7 @@ class ExportMaker:
         await run.progress(20)
         renderer = RENDERERS[export["format"]]
         content = content_of(session, export["options"])
-        file = await asyncio.to_thread(renderer.render, content)
+        file = await self._pool.render(export["format"], content)
         await run.progress(70)
         name = f"{content.file_stem}.{renderer.extension}"
         await self._storage.put(object_key(export), file, renderer.media_type, name)

@@ -23,3 +23,8 @@ RENDERERS = {
     "md": Renderer(render_markdown, "text/markdown; charset=utf-8", "md"),
     "json": Renderer(render_json, "application/json", "json"),
 }
+
+
+def render(kind: str, content: Content) -> bytes:
+    """The file of a format. Raises KeyError on an unknown one, and what its renderer raises."""
+    return RENDERERS[kind].render(content)

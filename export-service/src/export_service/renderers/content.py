@@ -4,8 +4,7 @@ import re
 from dataclasses import dataclass
 from typing import Any
 
-from intervai_shared.models import Document
-
+Document = dict[str, Any]
 _NOT_IN_A_FILE_NAME = re.compile(r"[^\w]+")
 
 

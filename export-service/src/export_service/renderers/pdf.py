@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Any
 
 import orjson
-import typst
 
 from export_service.renderers.content import Content, Item
 
@@ -19,6 +18,8 @@ def render_pdf(content: Content) -> bytes:
     Raises:
         typst.TypstError: the template does not compile.
     """
+    import typst  # noqa: PLC0415  only the process that renders loads it
+
     data = {**asdict(content), "groups": [_group(*group) for group in content.by_category().items()]}
     del data["items"]
     created = datetime.fromisoformat(content.created_at).astimezone(UTC)
