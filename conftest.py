@@ -3,37 +3,23 @@
 import json
 import os
 import secrets
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
-from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from collections.abc import AsyncIterator, Iterator
 from typing import Any
 
 import httpx
 import pytest
 from bson import ObjectId
-from fastapi import FastAPI
 from pymongo import MongoClient
 
-PASSWORD = "correct horse battery"
+from intervai_shared.testing import NewPerson, Person
 
-#: Makes a person with an account of their own, signed in.
-NewPerson = Callable[[], Awaitable["Person"]]
+PASSWORD = "correct horse battery"
 
 
 def pytest_configure() -> None:
     """Stops early, and says why, when there is no suite to test against."""
     if "GATEWAY_URL" not in os.environ:
         pytest.exit('These tests need a running suite: `make test`, or `make test ARGS="qa-service/tests -k pin"`.', 4)
-
-
-@dataclass
-class Person:
-    """A signed-in user: `http` goes through the gateway with their access token."""
-
-    id: ObjectId
-    email: str
-    http: httpx.AsyncClient
-    tokens: dict[str, Any]
 
 
 @pytest.fixture
@@ -91,13 +77,3 @@ def own_database(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
 
 def _secret_of(service: str) -> str:
     return str(json.loads(os.environ["SERVICE_CLIENTS"])[service])
-
-
-@asynccontextmanager
-async def running(app: FastAPI, token: str | None = None) -> AsyncIterator[httpx.AsyncClient]:
-    """A client of an application that runs inside the test process."""
-    headers = {"Authorization": f"Bearer {token}"} if token else {}
-    async with app.router.lifespan_context(app):
-        transport = httpx.ASGITransport(app)
-        async with httpx.AsyncClient(transport=transport, base_url="http://test", headers=headers) as client:
-            yield client

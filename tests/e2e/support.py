@@ -6,7 +6,8 @@ import time
 from typing import Any
 
 import httpx
-from conftest import Person
+
+from intervai_shared.testing import Person
 
 #: Seconds after which a job that has not ended counts as stuck.
 PATIENCE_SECONDS = 60

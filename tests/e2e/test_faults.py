@@ -10,7 +10,8 @@ from collections.abc import AsyncIterator
 
 import httpx
 import pytest
-from conftest import Person
+
+from intervai_shared.testing import Person
 
 #: A read of each service that a signed-in person may do.
 READS = {

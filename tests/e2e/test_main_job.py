@@ -6,9 +6,9 @@ from pathlib import Path
 from typing import Any
 
 import httpx
-from conftest import NewPerson, Person
 from pypdf import PdfReader
 
+from intervai_shared.testing import NewPerson, Person
 from tests.e2e.support import events_of_job, export_file, start_session, wait_for_job
 
 ANSWERS = {"Python", "SQL"}

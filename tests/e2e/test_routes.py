@@ -6,10 +6,10 @@ from typing import Any
 
 import httpx
 import pytest
-from conftest import NewPerson, Person
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
+from intervai_shared.testing import NewPerson, Person
 from tests.e2e.bodies import values
 from tests.e2e.routes import Route, all_routes
 from tests.e2e.support import export_file, start_session, wait_for_job

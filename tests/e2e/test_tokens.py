@@ -10,11 +10,11 @@ from typing import Any
 import httpx
 import jwt
 import pytest
-from conftest import Person
 from pymongo import AsyncMongoClient
 
 from auth_service.keys.repository import KeyRepository
 from auth_service.keys.service import KeyRing, SigningKey
+from intervai_shared.testing import Person
 from tests.e2e.routes import Route, all_routes
 
 

@@ -26,6 +26,7 @@ from intervai_local.supervisor import processes_of
 def suite(state: State, monkeypatch: pytest.MonkeyPatch) -> Iterator[Suite]:
     monkeypatch.setattr(parts, "COUNTS", dict.fromkeys(parts.COUNTS, 0))
     monkeypatch.setenv("OPENAI_API_KEY", "sk-not-asked")
+    monkeypatch.delenv("SMTP_URL", raising=False)  # of the suite that these tests run beside
     made = Suite(state, Console(stderr=True))
     yield made
     made.down()

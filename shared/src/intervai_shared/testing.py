@@ -1,0 +1,33 @@
+"""What the tests of several services need. Only tests import it."""
+
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import httpx
+from bson import ObjectId
+from fastapi import FastAPI
+
+#: Makes a person with an account of their own, signed in.
+NewPerson = Callable[[], Awaitable["Person"]]
+
+
+@dataclass
+class Person:
+    """A signed-in user: `http` goes through the gateway with their access token, `tokens` is the answer to register."""
+
+    id: ObjectId
+    email: str
+    http: httpx.AsyncClient
+    tokens: dict[str, Any]
+
+
+@asynccontextmanager
+async def running(app: FastAPI, token: str | None = None) -> AsyncIterator[httpx.AsyncClient]:
+    """A client of an application that runs inside the test process."""
+    headers = {"Authorization": f"Bearer {token}"} if token else {}
+    async with app.router.lifespan_context(app):
+        transport = httpx.ASGITransport(app)
+        async with httpx.AsyncClient(transport=transport, base_url="http://test", headers=headers) as client:
+            yield client
