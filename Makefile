@@ -69,8 +69,8 @@ lock: $(READY) ## resolve all pyproject.toml into requirements.lock
 		--custom-compile-command "make lock" --output-file requirements.lock
 	@UV=$(VENV)/uv bash deploy/containers/lock.sh
 
-images: $(READY) ## build the four container images
-	@bash deploy/containers/images.sh
+images: $(READY) ## build the container images; CHECK=1 also starts each and sees it ready
+	@bash deploy/containers/images.sh $(if $(CHECK),--check)
 
 clean: $(READY) ## stop the suite and delete STATE_DIR
 	@$(SUITE) clean

@@ -5,7 +5,7 @@
 #   images.sh --check    build them, then start each one's processes against real parts and see them ready
 #
 # ENGINE=docker|podman|buildah   take this one
-# BASE_IMAGE=…                   build on this Python image; without a registry in reach, buildah makes one by itself
+# BASE_IMAGE=…                   build on this Python image; buildah takes one that it has (pulled or made), else makes one
 # IMAGE_PREFIX=intervai TAG=local   images are named $IMAGE_PREFIX/<service>:$TAG
 set -euo pipefail
 cd "$(dirname "$0")/../.."
@@ -31,20 +31,14 @@ find_engine() {
     fi
 }
 
-# buildah has no daemon that could have the base already: pull it, or make one from this machine's Debian mirror.
+# docker and podman take what the Dockerfiles name; buildah makes a base once from this machine's Debian mirror.
 find_base() {
-    local default
-    default=$(sed -n 's/^ARG BASE_IMAGE=//p' qa-service/Dockerfile)
     if [[ -n ${BASE_IMAGE:-} || $ENGINE != buildah ]]; then
-        echo "${BASE_IMAGE:-$default}"
-    elif "${buildah[@]}" inspect --type image "$LOCAL_BASE" >/dev/null 2>&1; then
-        echo "$LOCAL_BASE"
-    elif timeout 120 "${buildah[@]}" pull --quiet "docker.io/library/$default" >/dev/null 2>&1; then
-        echo "docker.io/library/$default"
-    else
-        deploy/containers/base-image.sh "$LOCAL_BASE" >&2
-        echo "$LOCAL_BASE"
+        echo "${BASE_IMAGE:-$(sed -n 's/^ARG BASE_IMAGE=//p' qa-service/Dockerfile)}"
+        return
     fi
+    "${buildah[@]}" inspect --type image "$LOCAL_BASE" >/dev/null 2>&1 || deploy/containers/base-image.sh "$LOCAL_BASE" >&2
+    echo "$LOCAL_BASE"
 }
 
 # The machine's own pip settings that mean something inside a build, and its CA bundle: given as build secrets.
