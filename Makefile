@@ -63,7 +63,7 @@ format: $(READY) ## format the Python files
 
 lock: $(READY) ## resolve all pyproject.toml into requirements.lock
 	$(VENV)/uv pip compile pyproject.toml --quiet --generate-hashes --universal --python-version 3.11 \
-		--prerelease=if-necessary-or-explicit --no-annotate --no-emit-index-url --no-emit-find-links \
+		--prerelease=if-necessary --no-annotate --no-emit-index-url --no-emit-find-links \
 		$(addprefix --no-emit-package ,auth-service user-service qa-service export-service) \
 		$(addprefix --no-emit-package ,intervai-shared intervai-local offline-llm) \
 		--custom-compile-command "make lock" --output-file requirements.lock

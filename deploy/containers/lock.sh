@@ -17,7 +17,7 @@ compile() {
     local image=$1
     shift
     printf '%s\n' "$@" | "$UV" pip compile - --quiet --universal --python-version 3.11 \
-        --prerelease=if-necessary-or-explicit --constraints requirements.lock --generate-hashes \
+        --prerelease=if-necessary --constraints requirements.lock --generate-hashes \
         --no-emit-index-url --no-emit-find-links --no-annotate --custom-compile-command "make lock" \
         --no-emit-package intervai-shared --no-emit-package "$image" --output-file "$OUT/$image.lock"
     echo "$OUT/$image.lock: $(pins "$OUT/$image.lock" | wc -l) packages"
