@@ -3,7 +3,7 @@
 import base64
 import binascii
 
-from pydantic import Field, SecretStr, field_validator
+from pydantic import Field, SecretStr, ValidationInfo, field_validator
 
 from intervai_shared.settings import ServiceSettings
 
@@ -41,4 +41,11 @@ class AuthSettings(ServiceSettings):
             raise ValueError("must be base64url") from error
         if len(decoded) != 32:
             raise ValueError("must be 32 bytes")
+        return value
+
+    @field_validator("argon2_parallelism")
+    @classmethod
+    def _has_memory(cls, value: int, info: ValidationInfo) -> int:
+        if info.data.get("argon2_memory_kib", 8 * value) < 8 * value:  # RFC 9106, section 3.1
+            raise ValueError("each lane needs 8 KiB of ARGON2_MEMORY_KIB")
         return value

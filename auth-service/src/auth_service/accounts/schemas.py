@@ -6,8 +6,8 @@ from pydantic import EmailStr, Field, StringConstraints
 
 from intervai_shared.models import InputModel, Resource, Text, WireModel
 
-#: NIST SP 800-63B: length is what counts; no composition rules.
-Password = Annotated[Text, StringConstraints(min_length=8, max_length=128, strip_whitespace=False)]
+#: NIST SP 800-63B: length is what counts; no composition rules. Not a `Text`: nothing of it may be trimmed away.
+Password = Annotated[str, StringConstraints(min_length=8, max_length=128)]
 Email = Annotated[EmailStr, Field(max_length=254, examples=["ada@example.com"])]
 
 
@@ -23,7 +23,7 @@ class Login(InputModel):
     """Log-in by e-mail and password."""
 
     email: Email
-    password: Annotated[Text, StringConstraints(min_length=1, max_length=128, strip_whitespace=False)]
+    password: Annotated[str, StringConstraints(min_length=1, max_length=128)]
 
 
 class Refresh(InputModel):

@@ -38,7 +38,8 @@ class AccountService:
         self._settings = resources.settings
 
     async def register(self, wanted: Registration, address: str) -> tuple[Document, Document]:
-        """A new account, signed in; emits `user.registered`.
+        """A new account, signed in; emits `user.registered`. The session comes first: without Redis there is no account
+        that its owner was told nothing of, and a session that stays without account is one whose token nobody has.
 
         Raises:
             ConflictError: the e-mail has an account.
@@ -61,12 +62,13 @@ class AccountService:
             data = {"email": wanted.email, "fullName": wanted.full_name}
             await self._resources.outbox.add_event(session, "user.registered", account["_id"], data)
 
+        opened = await self._sessions.open(account["_id"])
         try:
             await self._resources.outbox.transaction(store)
         except DuplicateKeyError as error:
+            await self._sessions.end(opened.id)
             raise ConflictError("There is already an account with this e-mail address.") from error
-        tokens = self._tokens(account, await self._sessions.open(account["_id"]))
-        return {**account, "fullName": wanted.full_name}, tokens
+        return {**account, "fullName": wanted.full_name}, self._tokens(account, opened)
 
     async def login(self, wanted: Login, address: str) -> tuple[Document, Document]:
         """Signs in by password.
@@ -76,7 +78,7 @@ class AccountService:
             TooManyRequestsError: too many tries for this account or from this address.
         """
         key = email_key(wanted.email)
-        for who in (f"account:{key}", f"address:{address}"):
+        for who in (f"address:{address}", f"account:{key}"):  # a refused address must not use up people's own limits
             await self._resources.limits.hit("login", self._settings.rate_limit_login, who)
         account = await self._accounts.by_email_key(key)
         right = await self._passwords.verify(account["passwordHash"] if account else None, wanted.password)
@@ -98,9 +100,10 @@ class AccountService:
         return account, self._tokens(account, session)
 
     async def logout(self, user: User) -> None:
-        """Ends the caller's session, everywhere at once."""
-        await self._resources.revocations.publish(user.session_id)
+        """Ends the caller's session, everywhere at once. The access token goes last: with it a log-out that failed half
+        way can be tried again."""
         await self._sessions.end(user.session_id)
+        await self._resources.revocations.publish(user.session_id)
 
     def _tokens(self, account: Document, session: LoginSession) -> Document:
         return {
@@ -112,5 +115,6 @@ class AccountService:
 
 def email_key(email: str) -> str:
     """What makes two e-mail addresses the same account. The domain is case-insensitive by RFC 5321; the part before
-    the @ is in practice, and two people who differ only in it would be confused."""
-    return email.casefold()
+    the @ is in practice, and two people who differ only in it would be confused. No `casefold`, which takes ß for ss:
+    faß.de and fass.de are different domains (RFC 5892, section 2.6)."""
+    return email.lower()

@@ -3,7 +3,8 @@
 A refresh token is `<session id>.<generation>.<mac>`: 256 bits that only we can make and that need no copy in Redis. The
 session knows its current generation. Rotation is a compare-and-set on it; a genuine token of an older generation means
 that two parties hold the chain, so the session ends, unless it is the generation just before and within the grace time:
-then the caller gets the very successor that the winner of the race got.
+then the caller gets the very successor that the winner of the race got. A genuine token of a newer generation shows
+that Redis lost its last writes (a crash, a fail-over): it counts as the current one, so that this logs nobody out.
 """
 
 import base64
@@ -35,7 +36,7 @@ if not current then return {-1} end
 local presented, now = tonumber(ARGV[1]), tonumber(ARGV[2])
 local left = tonumber(created) + tonumber(ARGV[5]) - now
 if left <= 0 then redis.call('DEL', KEYS[1]) return {-1} end
-if presented == tonumber(current) then
+if presented >= tonumber(current) then
     redis.call('HSET', KEYS[1], 'generation', presented + 1, 'rotatedAt', now)
     redis.call('PEXPIRE', KEYS[1], math.min(left, tonumber(ARGV[4])))
     return {presented + 1, user}

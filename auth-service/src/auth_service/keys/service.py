@@ -7,13 +7,14 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
-from cryptography.fernet import Fernet
+from cryptography.fernet import Fernet, InvalidToken
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from pymongo.errors import DuplicateKeyError
 
 from auth_service.keys.repository import KeyRepository
+from intervai_shared.logs import log
 from intervai_shared.models import Document, utc_now
 
 #: Seconds between looks for keys that another process has made.
@@ -32,6 +33,10 @@ class SigningKey:
         raw = self.private.public_key().public_bytes_raw()
         x = base64.urlsafe_b64encode(raw).decode().rstrip("=")
         return {"kty": "OKP", "crv": "Ed25519", "x": x, "kid": self.kid, "alg": "EdDSA", "use": "sig"}
+
+
+class SealedOtherwiseError(Exception):
+    """A stored signing key was sealed with another KEY_ENCRYPTION_KEY than this process has."""
 
 
 class KeyRing:
@@ -56,7 +61,7 @@ class KeyRing:
         """Reads the keys, and makes the first one if there is none.
 
         Raises:
-            cryptography.fernet.InvalidToken: they were sealed with another KEY_ENCRYPTION_KEY.
+            SealedOtherwiseError: they were sealed with another KEY_ENCRYPTION_KEY.
         """
         stored = await self._repository.all()
         if not stored:
@@ -76,5 +81,10 @@ class KeyRing:
         return {"_id": secrets.token_urlsafe(12), "number": number, "sealed": sealed, "createdAt": utc_now()}
 
     def _open(self, document: Document) -> SigningKey:
-        raw = self._seal.decrypt(bytes(document["sealed"]))
+        try:
+            raw = self._seal.decrypt(bytes(document["sealed"]))
+        except InvalidToken as error:
+            complaint = "KEY_ENCRYPTION_KEY is not the one with which the stored signing keys were sealed"
+            log.error(complaint, kid=document["_id"])  # the server that starts us tells only that the start failed
+            raise SealedOtherwiseError(complaint) from error
         return SigningKey(document["_id"], Ed25519PrivateKey.from_private_bytes(raw))

@@ -1,5 +1,6 @@
 """Requests and answers of the profile routes."""
 
+from functools import cache
 from typing import Annotated, Literal
 from zoneinfo import available_timezones
 
@@ -8,8 +9,13 @@ from pydantic import AfterValidator, Field, StringConstraints
 from intervai_shared.models import InputModel, Resource, Text
 
 
+@cache  # it walks the whole directory of zones, each time
+def _zones() -> frozenset[str]:
+    return frozenset(available_timezones() - {"localtime", "Factory"})  # files beside the zones, not places
+
+
 def _known_zone(value: str) -> str:
-    if value not in available_timezones():
+    if value not in _zones():
         raise ValueError("is not a time zone of the IANA database, e.g. Europe/Berlin")
     return value
 

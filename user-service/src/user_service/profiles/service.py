@@ -16,6 +16,13 @@ from user_service.profiles.schemas import Profile, ProfileChange
 WAIT_STEP_SECONDS = 0.05
 
 
+class BeingMadeError(UnavailableError):
+    """The account is there, its event has not arrived yet."""
+
+    def __init__(self) -> None:
+        super().__init__("The profile is still being made.", retry_after_seconds=1)
+
+
 class ProfileService:
     """Reads go through the cache, writes invalidate it."""
 
@@ -31,24 +38,34 @@ class ProfileService:
         await self._profiles.insert(ObjectId(event["aggregateId"]), fields, session)
 
     async def get(self, user: ObjectId) -> Profile:
-        """The person's profile. Raises UnavailableError while it is still being made."""
-        return await self._cache.get_or_load(str(user), lambda: self._load(user))
+        """The person's profile. Raises BeingMadeError if it does not come soon."""
+        try:
+            return await self._cached(user)
+        except BeingMadeError:  # waits outside the cache's single flight, where the second caller waits for the first
+            await self._wait_for(user)
+            return await self._cached(user)
 
     async def change(self, user: ObjectId, change: ProfileChange) -> Profile:
-        """The profile after the change. Raises UnavailableError while it is still being made."""
+        """The profile after the change. Raises BeingMadeError if it does not come soon."""
         fields = change.model_dump(by_alias=True, exclude_unset=True)
         if fields and not await self._profiles.update(user, fields):
-            await self._load(user)
+            await self._wait_for(user)
             await self._profiles.update(user, fields)
         await self._cache.invalidate(str(user))
         return await self.get(user)
 
+    async def _cached(self, user: ObjectId) -> Profile:
+        return await self._cache.get_or_load(str(user), lambda: self._load(user))
+
     async def _load(self, user: ObjectId) -> Profile:
-        """Waits a little: the event that makes the profile follows the registration by some milliseconds."""
+        if found := await self._profiles.get(user):
+            return Profile.model_validate(found)
+        raise BeingMadeError
+
+    async def _wait_for(self, user: ObjectId) -> None:
+        """A little while: the event that makes the profile follows the registration by some milliseconds."""
         deadline = time.monotonic() + self._wait_seconds
-        while True:
-            if found := await self._profiles.get(user):
-                return Profile.model_validate(found)
+        while not await self._profiles.get(user):
             if time.monotonic() >= deadline:
-                raise UnavailableError("The profile is still being made.", retry_after_seconds=1)
+                raise BeingMadeError
             await asyncio.sleep(WAIT_STEP_SECONDS)
