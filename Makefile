@@ -54,6 +54,7 @@ lint: $(READY) ## formatting, types, imports, gateway and container files
 	$(VENV)/ruff format --check .
 	$(VENV)/mypy $(SOURCES)
 	$(VENV)/lint-imports
+	$(VENV)/python deploy/lint/rules.py
 	sh gateway/lint.sh
 	bash deploy/containers/lint.sh
 

@@ -1,0 +1,68 @@
+"""Rules of this project that no linter knows, over the sources of the services and the chassis.
+
+Prints one line a finding and exits 1 if there is one. A new rule is an entry of `CALLS` or `NAMES`.
+"""
+
+import ast
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+@dataclass(frozen=True)
+class Rule:
+    """`allowed`: the end of the path of the files that may."""
+
+    why: str
+    allowed: tuple[str, ...] = ()
+
+
+_OUTBOX = Rule("a message goes out through the outbox, in the transaction of its cause", ("messaging/relay.py",))
+_SCAN = Rule("the embedded Mongo engine scans the collection: update_one by _id, then read")
+#: Methods that nobody calls.
+CALLS = {
+    "send_with_options": _OUTBOX,
+    "enqueue": _OUTBOX,
+    "send": _OUTBOX,
+    "find_one_and_update": _SCAN,
+    "find_one_and_replace": _SCAN,
+    "find_one_and_delete": _SCAN,
+}
+#: Names that nobody uses.
+NAMES = {
+    "BaseHTTPMiddleware": Rule("it breaks contextvars and streams: write pure ASGI"),
+    "environ": Rule("settings come from the settings class", ("work.py",)),
+    "getenv": Rule("settings come from the settings class"),
+}
+
+
+def findings(path: Path) -> Iterator[str]:
+    """What a file does against the rules."""
+    for node in ast.walk(ast.parse(path.read_text())):
+        for name, rules in _used(node):
+            rule = rules.get(name)
+            if rule and not str(path).endswith(rule.allowed or ("\0",)):
+                yield f"{path.relative_to(ROOT)}:{getattr(node, 'lineno', 0)}: {name}: {rule.why}"
+
+
+def _used(node: ast.AST) -> Iterator[tuple[str, dict[str, Rule]]]:
+    match node:
+        case ast.Call(func=ast.Attribute(attr=name)):
+            yield name, CALLS
+        case ast.Attribute(attr=name) | ast.Name(id=name):
+            yield name, NAMES
+        case ast.ImportFrom(names=aliases):
+            yield from ((alias.name, NAMES) for alias in aliases)
+
+
+def main() -> None:
+    sources = [*(ROOT / "shared/src").rglob("*.py"), *ROOT.glob("*-service/src/**/*.py")]
+    found = [finding for path in sorted(sources) for finding in findings(path)]
+    sys.exit("\n".join(found) or None)
+
+
+if __name__ == "__main__":
+    main()
