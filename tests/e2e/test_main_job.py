@@ -92,7 +92,7 @@ async def test_a_session_is_exported_in_every_format(person: Person, tmp_path: P
     assert export["fileName"].endswith(".pdf")
     (tmp_path / export["fileName"]).write_bytes(pdf)
     text = " ".join(" ".join(page.extract_text() for page in PdfReader(io.BytesIO(pdf)).pages).split())
-    assert first["text"][:40] in text
+    assert first["text"].replace("`", "")[:40] in text  # code spans are set in another font, without the marks
 
     _, markdown = await export_file(person, session["id"], "md")
     assert markdown.decode().startswith("# Backend engineer")

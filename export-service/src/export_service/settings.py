@@ -14,4 +14,5 @@ class ExportSettings(StorageSettings):
     export_url_ttl_seconds: int = Field(3600, ge=1, le=7 * 86_400, description="How long a signed URL works.")
     export_threads: int = Field(4, ge=1, description="Exports at a time in one worker process.")
     render_processes: int = Field(1, ge=1, description="Files rendered at a time in one worker process.")
+    render_seconds: float = Field(30.0, gt=0, description="What rendering one file may take.")
     rate_limit_exports: str = Field("5/10 minutes", description="Exports, a person.")

@@ -30,14 +30,14 @@ async def open_worker(settings: ExportSettings) -> AsyncIterator[ExportWorker]:
     """Opens everything."""
     async with (
         open_resources(settings, repository.INDEXES) as resources,
-        open_pool(settings.render_processes) as pool,
+        open_pool(settings.render_processes, settings.render_seconds) as pool,
     ):
         storage = FileStorage(settings)
         resources.health.add("s3", storage.check, needed=False)
         records = JobRecords(resources.mongo.db.exports, resources.live)
-        yield ExportWorker(
-            resources, ExportMaker(records, SessionSource(resources.services), pool, storage, resources.outbox)
-        )
+        exports = repository.ExportRepository(resources.mongo.db)
+        sessions = SessionSource(resources.services)
+        yield ExportWorker(resources, ExportMaker(exports, records, sessions, pool, storage, resources.outbox))
 
 
 def create_worker() -> ServiceWorker[ExportSettings, ExportWorker]:

@@ -24,13 +24,13 @@ async def start_export(body: ExportRequest, user: CurrentUser, exports: Exports)
     return {"id": export["_id"], "status": export["status"]}
 
 
-@router.get("", response_model=Page[Export], response_model_exclude_none=True)
+@router.get("", response_model=Page[Export])
 async def list_exports(user: CurrentUser, exports: Exports, limit: Limit = 20, cursor: Cursor = None) -> Any:
     """One's exports, the newest first."""
     return await exports.page(user.id, limit, cursor)
 
 
-@router.get("/{export_id}", response_model=Export, response_model_exclude_none=True)
+@router.get("/{export_id}", response_model=Export)
 async def get_export(export_id: IdPath, user: CurrentUser, exports: Exports) -> Any:
     """How an export stands, with its signed URL when it is ready."""
     return await exports.get(user.id, object_id(export_id))

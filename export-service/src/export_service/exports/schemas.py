@@ -39,7 +39,7 @@ class StartedExport(WireModel):
 
 
 class Export(Resource):
-    """An export. `downloadUrl` and `expiresAt` are there when it is ready; `sizeBytes` is the file's."""
+    """An export. What tells of the file is null until it is ready; `error` is a sentence for the person."""
 
     session_id: Id = Field(validation_alias="session")
     format: Format

@@ -6,13 +6,13 @@ from export_service.exports.repository import POSITION, ExportRepository
 from export_service.exports.schemas import ExportRequest
 from export_service.exports.sessions import SessionSource
 from export_service.settings import ExportSettings
-from intervai_shared.errors import ConflictError, NotFoundError
+from intervai_shared.errors import ConflictError, NotFoundError, UnavailableError
 from intervai_shared.http.paging import decode_cursor, encode_cursor
 from intervai_shared.jobs import JobRecords
 from intervai_shared.models import Document
 from intervai_shared.mongo import Session
 from intervai_shared.resources import Resources
-from intervai_shared.storage import FileStorage
+from intervai_shared.storage import FileStorage, StorageError
 
 ACTOR = "make_export"
 QUEUE = "exports"
@@ -51,12 +51,12 @@ class ExportService:
             "export", user, session=ObjectId(wanted.session_id), format=wanted.format, options=options
         )
 
-        async def store(transaction: Session) -> None:
+        async def store(transaction: Session) -> Document:
             await self._exports.insert(user, export, transaction)
             await self._resources.outbox.add_job(transaction, ACTOR, QUEUE, str(export["_id"]))
+            return export
 
-        await self._resources.outbox.transaction(store)
-        return export
+        return await self._resources.outbox.transaction(store)
 
     async def get(self, user: ObjectId, export_id: ObjectId) -> Document:
         """An export, with its signed URL when it is ready. Raises NotFoundError."""
@@ -80,10 +80,18 @@ class ExportService:
         return str(export["downloadUrl"])
 
     async def delete(self, user: ObjectId, export_id: ObjectId) -> None:
-        """Removes an export with its file; one that is still being made is cancelled. Raises NotFoundError."""
+        """Removes an export with its file; one that is still being made is cancelled.
+
+        Raises:
+            NotFoundError: the user has no such export.
+            UnavailableError: S3 cannot be reached now; the export stays, to be deleted again.
+        """
         await self._records.cancel({"user": user}, export_id)
         export = await self.get(user, export_id)
-        await self._storage.delete(object_key(export))
+        try:
+            await self._storage.delete(object_key(export))
+        except StorageError as error:
+            raise UnavailableError("The file cannot be removed now.") from error
         await self._exports.delete(user, export_id)
 
     def _with_url(self, export: Document) -> Document:

@@ -1,11 +1,13 @@
 """What goes into a file, whatever its format: the session as qa-service tells it, narrowed by the options."""
 
-import re
+import unicodedata
 from dataclasses import dataclass
+from itertools import count
 from typing import Any
 
 Document = dict[str, Any]
-_NOT_IN_A_FILE_NAME = re.compile(r"[^\w]+")
+#: Bytes of a file's name without its extension; file systems take 255 for all of it.
+_STEM_BYTES = 160
 
 
 @dataclass(frozen=True)
@@ -35,15 +37,17 @@ class Content:
 
     @property
     def file_stem(self) -> str:
-        """A file name without its extension: letters, digits and hyphens of the title."""
-        return _NOT_IN_A_FILE_NAME.sub("-", self.title).strip("-")[:80] or "interview"
+        """A file name without its extension: letters with their marks, digits and hyphens of the title."""
+        words = "".join(char if unicodedata.category(char)[0] in "LMN" else " " for char in self.title).split()
+        return "-".join(words).encode()[:_STEM_BYTES].decode(errors="ignore").strip("-") or "interview"
 
-    def by_category(self) -> dict[str, list[Item]]:
-        """The questions under their topics, both in the order of the session."""
+    def by_category(self) -> dict[str, list[tuple[int, Item]]]:
+        """The questions under their topics, both in the order of the session, numbered as they are printed."""
         grouped: dict[str, list[Item]] = {}
         for item in self.items:
             grouped.setdefault(item.category, []).append(item)
-        return grouped
+        numbers = count(1)
+        return {category: [(next(numbers), item) for item in items] for category, items in grouped.items()}
 
 
 def content_of(answer: Document, options: Document) -> Content:

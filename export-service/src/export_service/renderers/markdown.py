@@ -1,59 +1,84 @@
-"""Markdown (CommonMark 0.31). What people typed is text: it can make no heading, link, image or HTML of its own."""
+"""Markdown (CommonMark 0.31). What people typed is text: it can make no heading, link, image or HTML of its own. Only
+code comes out as code."""
 
 import re
+from collections.abc import Sequence
 
 from export_service.renderers.content import Content, Item
+from export_service.renderers.prose import Block, Code, Line, Span, printable, read_blocks, read_heading, read_line
 
-#: Characters that CommonMark gives a meaning inside a line.
-_INLINE = re.compile(r"([\\`*_\[\]<>&|~#])")
+#: Characters that CommonMark, or a common extension of it (tables, mathematics), gives a meaning inside a line.
+_INLINE = re.compile(r"([\\`*_\[\]<>&|~#$])")
 #: What makes a block when it begins a line.
-_BLOCK = re.compile(r"^(\s*)([-+=]|\d+[.)])", re.MULTILINE)
+_MARKER = re.compile(r"[-+=:]|\d+(?=[.)])")
+_BACKTICKS = re.compile(r"`+")
 
 
 def render_markdown(content: Content) -> bytes:
     """UTF-8 text with a heading a topic and a question."""
-    parts = [f"# {_line(content.title)}", f"{_line(content.role)}, {_line(content.experience)}"]
+    parts = [f"# {_plain(content.title)}", f"{_plain(content.role)}, {_plain(content.experience)}"]
     if content.topics:
-        parts.append("Topics: " + ", ".join(_line(topic) for topic in content.topics))
-    number = 0
+        parts.append("Topics: " + ", ".join(_plain(topic) for topic in content.topics))
     for category, items in content.by_category().items():
-        parts.append(f"## {_line(category)}")
-        for item in items:
-            number += 1
+        parts.append(f"## {_plain(category)}")
+        for number, item in items:
             parts.extend(_question(number, item))
     return ("\n\n".join(parts) + "\n").encode()
 
 
 def _question(number: int, item: Item) -> list[str]:
     pin = "📌 " if item.is_pinned else ""
-    parts = [f"### {number}. {pin}{_line(item.text)}", f"*{item.difficulty}*"]
-    if item.answer:
-        parts.append(_block(item.answer))
+    heading, rest = read_heading(item.text)
+    parts = [f"### {number}. {pin}{_line(heading)}".rstrip(), f"*{_plain(item.difficulty)}*"]
+    parts += _blocks([*rest, *read_blocks(item.answer)])
     if item.key_points:
         parts.append("**Key points**\n\n" + _list(item.key_points))
     if item.follow_ups:
         parts.append("**Follow-ups**\n\n" + _list(item.follow_ups))
     if item.notes:
-        parts.append("**My notes**\n\n" + _block(item.notes))
+        parts += ["**My notes**", *_blocks(read_blocks(item.notes))]
     return parts
 
 
-def _list(lines: list[str]) -> str:
-    return "\n".join(f"- {_line(line)}" for line in lines)
+def _list(lines: Sequence[str]) -> str:
+    return "\n".join(f"- {_line(read_line(line))}" for line in lines)
 
 
-def _line(text: str) -> str:
-    """One line of plain text."""
-    return _block(" ".join(text.split()))
+def _plain(text: str) -> str:
+    """One line of text in which backticks are backticks."""
+    return _line([Span(" ".join(printable(text).split()))])
 
 
-def _block(text: str) -> str:
-    """Plain text with its line breaks; indentation would make code of it, so it goes."""
-    escaped = _INLINE.sub(r"\\\1", text)
-    lines = [line.strip() for line in escaped.splitlines()]
-    return _BLOCK.sub(_escaped_marker, "\n".join(lines))
+def _blocks(blocks: Sequence[Block]) -> list[str]:
+    return [_code(block) if isinstance(block, Code) else _paragraph(block.lines) for block in blocks]
 
 
-def _escaped_marker(match: re.Match[str]) -> str:
-    indent, marker = match.groups()
-    return f"{indent}{marker[:-1]}\\{marker[-1]}"
+def _paragraph(lines: Sequence[Line]) -> str:
+    """A backslash at the end of a line is a line break."""
+    return "\\\n".join(_line(line) for line in lines)
+
+
+def _line(line: Line) -> str:
+    text = "".join(_span(span) for span in line)
+    if marker := _MARKER.match(text):
+        end = marker.end() if marker[0].isdigit() else 0
+        return f"{text[:end]}\\{text[end:]}"
+    return text
+
+
+def _span(span: Span) -> str:
+    if not span.is_code:
+        return _INLINE.sub(r"\\\1", span.text)
+    fence = "`" * (_longest_run(span.text) + 1)
+    # The spaces go away again when it is read (CommonMark, 'Code spans').
+    edge = " " if span.text[0] in "` " or span.text[-1] in "` " else ""
+    return f"{fence}{edge}{span.text}{edge}{fence}"
+
+
+def _code(block: Code) -> str:
+    fence = "`" * max(3, _longest_run(block.text) + 1)
+    return f"{fence}{block.language}\n{block.text}\n{fence}"
+
+
+def _longest_run(text: str) -> int:
+    return max((len(run) for run in _BACKTICKS.findall(text)), default=0)
