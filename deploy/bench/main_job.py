@@ -1,7 +1,7 @@
 """How long the main job takes on a running suite: from register to a PDF on the disk.
 
-`make bench TARGET=main-job` runs it; GATEWAY_PORT names the suite, which is best started with RATE_LIMIT_SCALE=0. Prints
-the median and the worst of each step, in ms.
+`make bench TARGET=main-job` runs it; GATEWAY_PORT names the suite, which is best started with RATE_LIMIT_SCALE=0.
+Prints the median and the worst of each step, in ms.
 """
 
 import asyncio
