@@ -13,7 +13,7 @@ from qa_service.analytics.service import TrendingService, open_trending
 from qa_service.container import INDEXES
 from qa_service.generation import tasks as generation
 from qa_service.generation.generator import GenerationStore, Generator
-from qa_service.generation.model import open_model
+from qa_service.generation.model import QuestionModel, open_model
 from qa_service.generation.repository import ReplyJournal
 from qa_service.generation.service import QUEUE
 from qa_service.questions.repository import QuestionRepository
@@ -36,16 +36,21 @@ class QaWorker:
 async def open_worker(settings: QaSettings) -> AsyncIterator[QaWorker]:
     """Opens everything."""
     async with open_resources(settings, INDEXES) as resources, open_model(settings) as model:
-        db = resources.mongo.db
-        store = GenerationStore(
-            JobRecords(db.jobs, resources.live),
-            ReplyJournal(db),
-            SessionRepository(db),
-            QuestionRepository(db),
-            resources.outbox,
-        )
-        generator = Generator(model, settings.generation_batch, store)
-        yield QaWorker(resources, generator, open_trending(resources, settings))
+        yield on_resources(resources, model, settings)
+
+
+def on_resources(resources: Resources, model: QuestionModel, settings: QaSettings) -> QaWorker:
+    """The worker's parts, on what is open."""
+    db = resources.mongo.db
+    store = GenerationStore(
+        JobRecords(db.jobs, resources.live),
+        ReplyJournal(db),
+        SessionRepository(db),
+        QuestionRepository(db),
+        resources.outbox,
+    )
+    generator = Generator(model, settings.generation_batch, store)
+    return QaWorker(resources, generator, open_trending(resources, settings))
 
 
 def create_worker() -> ServiceWorker[QaSettings, QaWorker]:

@@ -9,6 +9,7 @@ from typing import Any
 
 from offline_llm.bank import Bank, normalised
 from offline_llm.composer import Interview, compose
+from offline_llm.schemas import SchemaError, plainest
 
 MODEL = "intervai-offline-1"
 QUESTIONS = "interview_questions"
@@ -68,8 +69,15 @@ def _content(bank: Bank, text: str, schema: tuple[str, dict[str, Any]] | None) -
         questions = compose(bank, Interview.read(interview))
         return json.dumps({"questions": [{name: question[name] for name in _FIELDS} for question in questions]})
     if schema:
-        return json.dumps(instance(schema[1]))
+        return json.dumps(_instance(schema[1]))
     return _nearest(bank, text)
+
+
+def _instance(schema: dict[str, Any]) -> Any:
+    try:
+        return plainest(schema)
+    except SchemaError as error:
+        raise RequestError("the JSON schema is not of the supported subset") from error
 
 
 def _interview(text: str) -> dict[str, Any] | None:
@@ -108,16 +116,3 @@ def _schema(response_format: Any) -> tuple[str, dict[str, Any]] | None:
     if not isinstance(described, dict) or not isinstance(described.get("schema"), dict):
         raise RequestError("'response_format' must be text or json_schema with a schema")
     return str(described.get("name", "")), described["schema"]
-
-
-def instance(schema: dict[str, Any]) -> Any:
-    """The plainest value that fits a schema of the strict subset."""
-    if options := schema.get("enum"):
-        return options[0]
-    if options := schema.get("anyOf"):
-        return instance(options[0])
-    kind = schema.get("type")
-    kind = kind[0] if isinstance(kind, list) else kind
-    if kind == "object":
-        return {name: instance(field) for name, field in schema.get("properties", {}).items()}
-    return {"array": [], "integer": 0, "number": 0, "boolean": False, "null": None}.get(str(kind), "")

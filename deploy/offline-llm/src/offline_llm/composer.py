@@ -3,20 +3,27 @@
 import hashlib
 import re
 from collections import deque
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
-from offline_llm.bank import Bank, Topic, normalised
+from offline_llm.bank import Bank, normalised
 
 MOST_QUESTIONS = 50
+LEVELS = ("easy", "medium", "hard")
 #: Topics that are taken when nothing is known of what to ask.
 DEFAULT_TOPICS = ("System design", "Data structures & algorithms", "Testing", "Behavioural")
+#: Topics that are chosen for a person, besides the behavioural one.
+MOST_TOPICS = 6
+#: Names of topics that also mean something else in the text of a job.
+_EVERYDAY_WORDS = frozenset({"cd", "express", "go", "net", "node", "react", "rest", "solid", "spark", "spring", "star"})
 #: Which difficulties come first, by experience.
 _ORDERS = {
     "junior": ("easy", "medium", "easy", "medium", "hard"),
     "mid": ("medium", "easy", "medium", "hard"),
     "senior": ("medium", "hard", "hard", "medium", "easy"),
 }
+_PLACEHOLDER = re.compile(r"\{(?:role|topic)\}")
 _JUNIOR = re.compile(r"\b(intern|junior|entry|graduate|student|trainee|beginner)\b")
 _SENIOR = re.compile(r"\b(senior|lead|principal|staff|head|expert|architect|manager)\b")
 _YEARS = re.compile(r"\b(\d+(?:\.\d+)?)\s*\+?\s*(?:years?|yrs?|y)?\b")
@@ -43,7 +50,7 @@ class Interview:
             experience=_text(data.get("experience")),
             topics=tuple(dict.fromkeys(_text(topic) for topic in _list(data.get("topics")) if _text(topic))),
             count=min(max(count, 1), MOST_QUESTIONS) if isinstance(count, int) else 10,
-            difficulty=difficulty if difficulty in {"easy", "medium", "hard"} else None,
+            difficulty=difficulty if difficulty in LEVELS else None,
             exclude=frozenset(normalised(_text(text)) for text in _list(data.get("exclude"))),
             job_description=_text(data.get("jobDescription")),
         )
@@ -66,52 +73,53 @@ def compose(bank: Bank, interview: Interview) -> list[dict[str, Any]]:
 
 
 def _wanted_topics(bank: Bank, interview: Interview) -> list[str]:
+    """Those of the person, else those that the role or the description names, then what fits the role."""
     if interview.topics:
         return list(interview.topics)
-    role = f" {normalised(interview.role)} "
-    description = f" {normalised(interview.job_description)} "
-    fitting = [
-        topic
-        for topic in bank.topics
-        if any(f" {normalised(word)} " in role for word in topic.roles)
-        or any(f" {name} " in description for name in topic.names)
+    role, description = normalised(interview.role), normalised(interview.job_description)
+    topics = sorted(bank.topics, key=lambda topic: _rank(interview, topic.name))
+    named = [
+        topic.name for topic in topics if _has(role, topic.names) or _has(description, topic.names - _EVERYDAY_WORDS)
     ]
-    fitting.sort(key=lambda topic: _rank(interview, topic.name))
-    behavioural = [topic.name for topic in bank.topics if topic.name == "Behavioural"]
-    return list(dict.fromkeys([topic.name for topic in fitting[:6]] + behavioural)) if fitting else list(DEFAULT_TOPICS)
+    fitting = [topic.name for topic in topics if _has(role, map(normalised, topic.roles))]
+    if not named and not fitting:
+        return list(DEFAULT_TOPICS)
+    return list(dict.fromkeys([*list(dict.fromkeys(named + fitting))[:MOST_TOPICS], "Behavioural"]))
+
+
+def _has(text: str, names: Iterable[str]) -> bool:
+    """Whether one of the names stands in the text as a whole word; both are normalised."""
+    return any(f" {name} " in f" {text} " for name in names)
 
 
 def _candidates(bank: Bank, wanted: str, interview: Interview) -> list[dict[str, Any]]:
     """Questions on one topic, the best fitting first, the templates last."""
     topic = bank.find(wanted)
-    own = _questions_of(topic) if topic else []
-    category = topic.name if topic else wanted
-    templates = [_filled(template, category, interview.role) for template in bank.templates]
-    return _ordered(own, interview) + _ordered(templates, interview)
-
-
-def _questions_of(topic: Topic) -> list[dict[str, Any]]:
-    return [{**question, "category": topic.name} for question in topic.questions]
+    own = [*topic.questions] if topic else []
+    templates = [_filled(template, topic.name if topic else wanted, interview.role) for template in bank.templates]
+    # Like a real model: the category is the topic in the words of the person.
+    return [{**question, "category": wanted} for question in _ordered(own, interview) + _ordered(templates, interview)]
 
 
 def _filled(template: dict[str, Any], topic: str, role: str) -> dict[str, Any]:
-    """User text is data: replaced, never formatted."""
+    """User text is data: replaced in one go, never formatted."""
+    words = {"{role}": role, "{topic}": topic}
 
     def fill(value: Any) -> Any:
         if isinstance(value, list):
             return [fill(item) for item in value]
-        return value.replace("{role}", role).replace("{topic}", topic)
+        return _PLACEHOLDER.sub(lambda found: words[found[0]], value)
 
-    return {key: fill(value) for key, value in template.items()} | {"category": topic}
+    return {key: fill(value) for key, value in template.items()}
 
 
 def _ordered(questions: list[dict[str, Any]], interview: Interview) -> list[dict[str, Any]]:
-    """Only the asked difficulty first, else mixed as fits the experience; within one, shuffled by the request."""
-    piles: dict[str, deque[dict[str, Any]]] = {level: deque() for level in ("easy", "medium", "hard")}
+    """Only those of the asked difficulty, else mixed as fits the experience; within one, shuffled by the request."""
+    piles: dict[str, deque[dict[str, Any]]] = {level: deque() for level in LEVELS}
     for question in sorted(questions, key=lambda question: _rank(interview, question["text"])):
         piles[question["difficulty"]].append(question)
     if interview.difficulty:
-        return [*piles.pop(interview.difficulty), *(question for pile in piles.values() for question in pile)]
+        return list(piles[interview.difficulty])
     ordered: list[dict[str, Any]] = []
     pattern = deque(_ORDERS[_level(interview.experience)])
     while any(piles.values()):

@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator
 from typing import Any
 
 from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import Route
@@ -49,7 +50,8 @@ def create_app(settings: OfflineSettings) -> Starlette:
             Route("/v1/models", models),
             Route("/health/live", health),
             Route("/health/ready", health),
-        ]
+        ],
+        exception_handlers={HTTPException: _on_http},
     )
 
 
@@ -78,6 +80,11 @@ async def _stream(completion: dict[str, Any], usage: bool, settings: OfflineSett
 def _error(message: str, status: int) -> Response:
     error = {"message": message, "type": "invalid_request_error", "param": None, "code": None}
     return JSONResponse({"error": error}, status)
+
+
+async def _on_http(_: Request, error: Exception) -> Response:
+    assert isinstance(error, HTTPException)  # noqa: S101  narrows the type for mypy
+    return _error(error.detail, error.status_code)
 
 
 def _log(wanted: dict[str, Any], completion: dict[str, Any], started: float) -> None:

@@ -1,5 +1,6 @@
 """Does a generation: ask the model, keep the reply, check it, store the questions once."""
 
+import unicodedata
 from dataclasses import dataclass
 
 from bson import ObjectId
@@ -10,16 +11,23 @@ from intervai_shared.logs import log
 from intervai_shared.messaging.outbox import Outbox
 from intervai_shared.models import Document
 from intervai_shared.mongo import Session
-from qa_service.generation.model import QuestionModel, Reply, ReplyCutError
+from qa_service.generation.model import QuestionModel, Reply
 from qa_service.generation.repository import ReplyJournal
 from qa_service.generation.schemas import GeneratedSet
 from qa_service.questions.repository import QuestionRepository
 from qa_service.questions.service import new_question
 from qa_service.sessions.repository import SessionRepository
 
+#: Punctuation that tells apart what is asked about: C and C#, `&` and `*`.
+_MEANINGFUL = frozenset("#&*/%@")
+
 
 class InvalidReplyError(Exception):
-    """The reply does not fit the schema: worth another attempt."""
+    """The reply is cut, or does not fit the schema: worth another attempt."""
+
+
+class RepeatedError(Exception):
+    """Another generation, or the person, has meanwhile added one of these questions to the session."""
 
 
 @dataclass(frozen=True)
@@ -52,16 +60,22 @@ class Generator:
 
     async def _generate(self, run: JobRun) -> Document:
         user, session_id = run.document["user"], run.document["session"]
-        session = await self._sessions.get(user, session_id)
-        if session is None:
-            raise PermanentError("The session has been deleted.")
-        known = await self._questions.texts_of_session(user, session_id)
         await run.progress(10)
-        questions = await self._collect(run, session, known)
-        if not questions:
-            raise PermanentError("The model found no further questions on these topics.")
-        await run.progress(90)
-        return await self._store(run, questions)
+        while True:
+            session = await self._sessions.get(user, session_id)
+            if session is None:
+                raise PermanentError("The session has been deleted.")
+            if session["status"] == "cancelled":
+                raise PermanentError("The session has been cancelled.")
+            known = await self._questions.texts_of_session(user, session_id)
+            questions = await self._collect(run, session, known)
+            if not questions:
+                raise PermanentError("The model found no further questions on these topics.")
+            try:
+                return await self._store(run, questions)
+            except RepeatedError:
+                # The journal gives back what has been paid for: only the repeated ones are asked anew.
+                log.info("questions were added meanwhile", jobId=str(run.id))
 
     async def _collect(self, run: JobRun, session: Document, known: list[str]) -> list[Document]:
         """Asks in batches until there are enough, or the model has no new ones."""
@@ -70,40 +84,38 @@ class Generator:
         seen = {_normalised(text) for text in known}
         for call in range(2 * wanted):
             ask = min(batch, wanted - len(found))
-            if ask == 0:
-                break
             interview = _interview(run.document, session, ask, known + [question["text"] for question in found])
-            try:
-                reply = await self._reply(run, call, interview)
-            except ReplyCutError:
-                if ask == 1:
-                    raise
+            kept = await self._journal.get(run.document["user"], run.id, call)
+            reply = kept or await self._ask(run, call, interview)
+            if reply.cut:
                 batch = max(1, ask // 2)
                 continue
-            new = [question for question in _parse(reply) if _is_new(question, seen)][:ask]
-            if not new:
+            new = [question for question in _parse(reply) if _is_new(question, seen)]
+            if not new and not kept:
                 break
-            found.extend(new)
+            found = (found + new)[:wanted]
             await run.progress(10 + 80 * len(found) // wanted)
+            if len(found) == wanted:
+                break
         return found
 
-    async def _reply(self, run: JobRun, call: int, interview: Document) -> Reply:
-        user = run.document["user"]
-        if kept := await self._journal.get(user, run.id, call):
-            return kept
+    async def _ask(self, run: JobRun, call: int, interview: Document) -> Reply:
+        """A reply that is fit for use, or cut, and kept. One that is not is not kept: another attempt asks again."""
         reply = await self._model.ask(interview)
-        try:
-            GeneratedSet.model_validate_json(reply.content)
-        except ValidationError as error:
-            # Not kept: another attempt shall ask again.
-            log.warning(
-                "reply does not fit the schema", jobId=str(run.id), model=reply.model, problems=len(error.errors())
-            )
-            raise InvalidReplyError from error
-        await self._journal.put(user, run.id, call, reply)
+        if reply.cut and interview["count"] == 1:
+            raise InvalidReplyError
+        if not reply.cut:
+            try:
+                GeneratedSet.model_validate_json(reply.content)
+            except ValidationError as error:
+                wrong = {"model": reply.model, "problems": error.error_count()}
+                log.warning("reply does not fit the schema", jobId=str(run.id), **wrong)
+                raise InvalidReplyError from error
+        await self._journal.put(run.document["user"], run.id, call, reply)
         return reply
 
     async def _store(self, run: JobRun, questions: list[Document]) -> Document:
+        """Raises RepeatedError, PermanentError, LostLeaseError: then nothing has been stored."""
         user, session_id = run.document["user"], run.document["session"]
         numbered = [
             {**new_question(session_id, question, source="generated"), "generation": run.id, "ordinal": ordinal}
@@ -114,6 +126,10 @@ class Generator:
         async def effect(transaction: Session) -> None:
             if not await self._sessions.add_questions(user, session_id, len(numbered), transaction):
                 raise PermanentError("The session has been deleted.")
+            # Whoever adds questions writes the session, so no other can come between this look and the commit.
+            seen = {_normalised(text) for text in await self._questions.texts_of_session(user, session_id, transaction)}
+            if not all(_is_new(question, seen) for question in questions):
+                raise RepeatedError
             await run.succeed(transaction, result=result)
             await self._questions.insert(user, numbered, transaction)
             await self._sessions.begin(user, session_id, transaction)
@@ -151,4 +167,11 @@ def _is_new(question: Document, seen: set[str]) -> bool:
 
 
 def _normalised(text: str) -> str:
-    return " ".join("".join(char if char.isalnum() else " " for char in text.casefold()).split())
+    """Lower case, letters with their marks, numbers, operators, single spaces."""
+    folded = unicodedata.normalize("NFKC", text).casefold()
+    return " ".join("".join(char if _is_meaningful(char) else " " for char in folded).split())
+
+
+def _is_meaningful(char: str) -> bool:
+    category = unicodedata.category(char)
+    return category[0] in "LMN" or category == "Sm" or char in _MEANINGFUL

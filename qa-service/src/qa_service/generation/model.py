@@ -25,18 +25,15 @@ _PERMANENT = (
 )
 
 
-class ReplyCutError(Exception):
-    """The reply hit the token limit: ask for fewer questions."""
-
-
 @dataclass(frozen=True)
 class Reply:
-    """A raw reply. `model` is the one that really answered."""
+    """A raw reply. `model` is the one that really answered; `cut`: it hit the token limit, so ask for fewer."""
 
     content: str
     model: str
     input_tokens: int
     output_tokens: int
+    cut: bool = False
 
 
 class QuestionModel:
@@ -51,7 +48,6 @@ class QuestionModel:
 
         Raises:
             PermanentError: the key or the request is refused, or the model declines.
-            ReplyCutError: the reply was cut by the token limit.
             openai.OpenAIError: it did not work for now.
         """
         messages: Any = prompt.messages(interview)
@@ -63,26 +59,26 @@ class QuestionModel:
                 response_format={"type": "json_schema", "json_schema": schema},
             )
         except _PERMANENT as error:
-            log.error("model refuses the request", error=str(error))
+            # Without the provider's own words: they may repeat a part of the key.
+            log.error("model refuses the request", status=error.status_code, code=error.code, param=error.param)
             raise PermanentError("The language model refused the request.") from error
         return _reply(completion)
 
 
 def _reply(completion: Any) -> Reply:
-    choice = completion.choices[0]
-    if choice.finish_reason == "length":
-        raise ReplyCutError
-    if choice.message.refusal or choice.finish_reason == "content_filter":
-        raise PermanentError("The language model declined to write questions for this interview.")
-    used = completion.usage
+    choice, used = completion.choices[0], completion.usage
     reply = Reply(
         choice.message.content or "",
         completion.model,
         used.prompt_tokens if used else 0,
         used.completion_tokens if used else 0,
+        cut=choice.finish_reason == "length",
     )
+    # Also what cannot be used has been paid for.
     TOKENS.labels(reply.model, "input").inc(reply.input_tokens)
     TOKENS.labels(reply.model, "output").inc(reply.output_tokens)
+    if choice.message.refusal or choice.finish_reason == "content_filter":
+        raise PermanentError("The language model declined to write questions for this interview.")
     return reply
 
 

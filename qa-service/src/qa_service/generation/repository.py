@@ -19,7 +19,7 @@ class ReplyJournal:
         found = await self._replies.find_one({"_id": f"{job}:{call}", "user": user})
         if found is None:
             return None
-        return Reply(found["content"], found["model"], found["inputTokens"], found["outputTokens"])
+        return Reply(found["content"], found["model"], found["inputTokens"], found["outputTokens"], found["cut"])
 
     async def put(self, user: ObjectId, job: ObjectId, call: int, reply: Reply) -> None:
         """Keeps a reply."""
@@ -29,6 +29,7 @@ class ReplyJournal:
             "model": reply.model,
             "inputTokens": reply.input_tokens,
             "outputTokens": reply.output_tokens,
+            "cut": reply.cut,
             "promptVersion": prompt.VERSION,
             "createdAt": utc_now(),
         }

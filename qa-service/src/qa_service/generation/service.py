@@ -4,7 +4,7 @@ from typing import Any
 
 from bson import ObjectId
 
-from intervai_shared.errors import NotFoundError
+from intervai_shared.errors import ConflictError, NotFoundError
 from intervai_shared.jobs import JobRecords
 from intervai_shared.models import Document
 from intervai_shared.mongo import Session
@@ -32,9 +32,18 @@ class GenerationService:
         await self._resources.limits.hit(KIND, self._rate_limit, str(user))
 
     async def start(self, user: ObjectId, session_id: ObjectId, wanted: GenerationRequest) -> Document:
-        """Queues a generation of more questions; the job record. Raises NotFoundError, TooManyRequestsError."""
-        if await self._sessions.get(user, session_id) is None:
+        """Queues a generation of more questions; the job record.
+
+        Raises:
+            NotFoundError: the user has no such session.
+            ConflictError: it has been cancelled.
+            TooManyRequestsError: the user's generations of this hour are used up.
+        """
+        session = await self._sessions.get(user, session_id)
+        if session is None:
             raise NotFoundError("There is no such session.")
+        if session["status"] == "cancelled":
+            raise ConflictError("The session has been cancelled.")
         await self.check_limit(user)
         extra = {"difficulty": wanted.difficulty, "topics": wanted.topics}
 

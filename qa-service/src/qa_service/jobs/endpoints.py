@@ -16,7 +16,8 @@ from qa_service.jobs.service import JobService
 
 router = APIRouter(prefix="/api/v1/jobs", tags=["jobs"])
 Jobs = Annotated[JobService, Depends(provide(lambda container: container.jobs))]
-LastEventId = Annotated[str | None, Header(pattern=r"^\d{1,20}-\d{1,20}$", description="Where a broken stream ended.")]
+#: A position in a Redis stream; Redis refuses numbers of more than 64 bits.
+LastEventId = Annotated[str | None, Header(pattern=r"^\d{1,19}-\d{1,19}$", description="Where a broken stream ended.")]
 
 
 async def _own_job(job_id: IdPath, user: CurrentUser, jobs: Jobs) -> Document:

@@ -1,6 +1,9 @@
 """The rules of jobs towards their owner: look, follow, cancel."""
 
-from collections.abc import AsyncIterator
+import asyncio
+from collections.abc import AsyncGenerator, AsyncIterator
+from contextlib import aclosing
+from typing import TypeVar
 
 from bson import ObjectId
 
@@ -9,6 +12,10 @@ from intervai_shared.jobs import FINAL, JobRecords
 from intervai_shared.live import LiveUpdates
 from intervai_shared.models import Document
 from qa_service.jobs.repository import JobRepository
+
+#: Seconds of silence after which one who follows a job looks whether its last update was lost.
+SILENCE_SECONDS = 10.0
+Update = TypeVar("Update")
 
 
 class JobService:
@@ -40,16 +47,36 @@ class JobService:
     async def follow(self, job: Document, last_id: str | None) -> AsyncIterator[tuple[str, Document]]:
         """What happens to a job, as (id, update), until it ends; the first update is how it stands now.
 
-        The position is taken before the state is read, so that nothing falls between the two.
+        The position is taken before the state is read, so that nothing falls between the two. After a silence comes
+        again how it stands: the update that told its end may be lost.
         """
         channel = f"job:{job['_id']}"
         position = last_id or await self._live.latest_id(channel)
-        current = await self.get(job["user"], job["_id"])
+        current = await self._state(job)
         if not last_id or current["status"] in FINAL:
-            yield position, {key: current[key] for key in ("status", "progress", "result", "error")}
+            yield position, current
         if current["status"] in FINAL:
             return
-        async for update_id, update in self._live.follow(channel, position):
-            yield update_id, update
-            if update.get("status") in FINAL:
-                return
+        async with aclosing(_or_silence(self._live.follow(channel, position))) as updates:
+            async for found in updates:
+                position, update = found or (position, await self._state(job))
+                yield position, update
+                if update.get("status") in FINAL:
+                    return
+
+    async def _state(self, job: Document) -> Document:
+        current = await self.get(job["user"], job["_id"])
+        return {key: current[key] for key in ("status", "progress", "result", "error")}
+
+
+async def _or_silence(updates: AsyncIterator[Update]) -> AsyncGenerator[Update | None, None]:
+    """The updates, and None whenever there has been none for a while."""
+    waiting = asyncio.ensure_future(anext(updates))
+    try:
+        while True:
+            done, _ = await asyncio.wait({waiting}, timeout=SILENCE_SECONDS)
+            yield waiting.result() if done else None
+            if done:
+                waiting = asyncio.ensure_future(anext(updates))
+    finally:
+        waiting.cancel()

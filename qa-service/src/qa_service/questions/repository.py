@@ -51,9 +51,12 @@ class QuestionRepository:
         """All questions of a session in list order."""
         return await self._questions.find({"session": session_id, "user": user}).sort(_ORDER).to_list()
 
-    async def texts_of_session(self, user: ObjectId, session_id: ObjectId) -> list[str]:
+    async def texts_of_session(
+        self, user: ObjectId, session_id: ObjectId, transaction: Session | None = None
+    ) -> list[str]:
         """The texts only: what a further generation must not repeat."""
-        found = self._questions.find({"session": session_id, "user": user}, {"text": 1, "_id": 0})
+        where = {"session": session_id, "user": user}
+        found = self._questions.find(where, {"text": 1, "_id": 0}, session=transaction)
         return [question["text"] for question in await found.to_list()]
 
     async def update(self, user: ObjectId, question_id: ObjectId, fields: Document) -> bool:

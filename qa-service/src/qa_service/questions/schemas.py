@@ -1,6 +1,6 @@
 """Requests and answers of the question routes."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import Field, StringConstraints
 
@@ -13,6 +13,8 @@ Category = Annotated[Text, StringConstraints(min_length=1, max_length=60)]
 Notes = Annotated[Text, StringConstraints(max_length=10_000)]
 Point = Annotated[Text, StringConstraints(min_length=1, max_length=500)]
 Points = Annotated[list[Point], Field(max_length=20)]
+#: The default of a field of a change: without a value, so that only a field that was sent is set.
+LEFT_OUT: Any = Field(default_factory=lambda: None)
 
 
 class Question(Resource):
@@ -46,11 +48,11 @@ class NewQuestion(InputModel):
 class QuestionChange(InputModel):
     """What to change; fields that are left out stay as they are."""
 
-    text: QuestionText | None = None
-    answer: Answer | None = None
-    difficulty: Difficulty | None = None
-    category: Category | None = None
-    key_points: Points | None = None
-    follow_ups: Points | None = None
-    is_pinned: bool | None = None
-    notes: Notes | None = None
+    text: QuestionText = LEFT_OUT
+    answer: Answer = LEFT_OUT
+    difficulty: Difficulty = LEFT_OUT
+    category: Category = LEFT_OUT
+    key_points: Points = LEFT_OUT
+    follow_ups: Points = LEFT_OUT
+    is_pinned: bool = LEFT_OUT
+    notes: Notes = LEFT_OUT

@@ -38,13 +38,13 @@ class QuestionService:
         """Adds a question of one's own. Raises NotFoundError when the user has no such session."""
         question = new_question(session_id, wanted.model_dump(by_alias=True), source="custom")
 
-        async def store(transaction: MongoSession) -> None:
+        async def store(transaction: MongoSession) -> Document:
             if not await self._sessions.add_questions(user, session_id, 1, transaction):
                 raise NotFoundError("There is no such session.")
             await self._questions.insert(user, [question], transaction)
+            return question
 
-        await self._mongo.transaction(store)
-        return question
+        return await self._mongo.transaction(store)
 
     async def get(self, user: ObjectId, question_id: ObjectId) -> Document:
         """Raises NotFoundError when the user has no such question."""
@@ -54,7 +54,7 @@ class QuestionService:
 
     async def change(self, user: ObjectId, question_id: ObjectId, change: QuestionChange) -> Document:
         """The question after the change. Raises NotFoundError."""
-        fields = change.model_dump(by_alias=True, exclude_none=True)
+        fields = change.model_dump(by_alias=True, exclude_unset=True)
         if fields and not await self._questions.update(user, question_id, fields):
             raise NotFoundError("There is no such question.")
         return await self.get(user, question_id)

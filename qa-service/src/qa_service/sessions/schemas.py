@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 from pydantic import Field, StringConstraints
 
 from intervai_shared.models import Id, InputModel, Resource, Text, WireModel
-from qa_service.questions.schemas import Question
+from qa_service.questions.schemas import LEFT_OUT, Question
 
 Status = Literal["pending", "in-progress", "completed", "cancelled"]
 Role = Annotated[Text, StringConstraints(min_length=1, max_length=120)]
@@ -30,14 +30,14 @@ class SessionStart(InputModel):
 
 
 class SessionChange(InputModel):
-    """What to change; fields that are left out stay as they are."""
+    """What to change; fields that are left out stay as they are, null empties the job description."""
 
-    title: Title | None = None
-    status: Status | None = None
-    role: Role | None = None
-    experience: Experience | None = None
-    topics: Topics | None = None
-    job_description: JobDescription | None = None
+    title: Title = LEFT_OUT
+    status: Status = LEFT_OUT
+    role: Role = LEFT_OUT
+    experience: Experience = LEFT_OUT
+    topics: Topics = LEFT_OUT
+    job_description: JobDescription | None = LEFT_OUT
 
 
 class Generation(WireModel):

@@ -38,16 +38,16 @@ class SessionService:
         if wanted.generate:
             await self._generation.check_limit(user)
 
-        async def store(transaction: MongoSession) -> Document | None:
+        async def store(transaction: MongoSession) -> Document:
             await self._sessions.insert(user, session, transaction)
             data = {"user": str(user), "role": wanted.role, "topics": wanted.topics}
             await self._outbox.add_event(transaction, "session.created", session["_id"], data)
             if not wanted.generate:
-                return None
-            return await self._generation.add_job(transaction, user, session["_id"], wanted.question_count)
+                return session
+            job = await self._generation.add_job(transaction, user, session["_id"], wanted.question_count)
+            return {**session, "generation": {"jobId": job["_id"], "status": job["status"]}}
 
-        job = await self._outbox.transaction(store)
-        return {**session, "generation": {"jobId": job["_id"], "status": job["status"]} if job else None}
+        return await self._outbox.transaction(store)
 
     async def get(self, user: ObjectId, session_id: ObjectId) -> Document:
         """Raises NotFoundError when the user has no such session."""
@@ -65,7 +65,7 @@ class SessionService:
 
     async def change(self, user: ObjectId, session_id: ObjectId, change: SessionChange) -> Document:
         """The session after the change. Raises NotFoundError."""
-        fields = change.model_dump(by_alias=True, exclude_none=True)
+        fields = change.model_dump(by_alias=True, exclude_unset=True)
         if fields and not await self._sessions.update(user, session_id, fields):
             raise NotFoundError("There is no such session.")
         return await self.get(user, session_id)
