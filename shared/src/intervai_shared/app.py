@@ -10,8 +10,10 @@ from starlette.middleware import Middleware
 
 from intervai_shared import logs
 from intervai_shared.auth.middleware import AuthenticationMiddleware
+from intervai_shared.http.body_limit import BodyLimitMiddleware
 from intervai_shared.http.context import RequestContextMiddleware
 from intervai_shared.http.health import HEALTH_PATHS, health_routes
+from intervai_shared.http.idempotency import IdempotencyMiddleware
 from intervai_shared.http.problems import install_handlers
 from intervai_shared.resources import Container
 from intervai_shared.settings import ServiceSettings
@@ -44,10 +46,11 @@ def create_service_app(
         docs_url=None,
         redoc_url=None,
         redirect_slashes=False,
-        max_body_size=settings.max_body_bytes,
         middleware=[
             Middleware(RequestContextMiddleware),
             Middleware(AuthenticationMiddleware, public=public | HEALTH_PATHS | {OPENAPI_PATH}),
+            Middleware(IdempotencyMiddleware),
+            Middleware(BodyLimitMiddleware, max_bytes=settings.max_body_bytes),
         ],
     )
     app.state.settings = settings

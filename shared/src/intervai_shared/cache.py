@@ -1,5 +1,6 @@
 """Read-through cache of wire models in Redis: single flight, compressed above 1 KiB, open when Redis is down."""
 
+import secrets
 import zlib
 from collections.abc import Awaitable, Callable
 from typing import Generic, TypeVar
@@ -14,15 +15,21 @@ from intervai_shared.settings import ServiceSettings
 COMPRESS_FROM = 1024
 #: Seconds that one process may hold the right to load a key before others load it too.
 LOAD_LOCK_SECONDS = 5
+#: Seconds between two looks of a caller who waits for another's load.
+WAIT_SECONDS = 0.02
+#: Seconds for which an invalidation is remembered: longer than any load takes.
+CHANGED_SECONDS = 60
 
 ModelT = TypeVar("ModelT", bound=BaseModel)
 READS = Counter("intervai_cache_reads_total", "Reads of the cache", ["name", "result"])
 
 
 def connect(settings: ServiceSettings) -> Cashews:
-    """cashews on this service's Redis. An unreachable Redis reads as a miss (`suppress`)."""
+    """cashews on this service's Redis. An unreachable Redis reads as a miss (`suppress`). No pickle: what lies in Redis
+    must never run as code here."""
     cache = Cashews(name=settings.service)
-    cache.setup(settings.redis_url.get_secret_value(), client_name=f"{settings.service}-cache", suppress=True)
+    url, name = settings.redis_url.get_secret_value(), f"{settings.service}-cache"
+    cache.setup(url, client_name=name, suppress=True, pickle_type="null")
     return cache
 
 
@@ -41,18 +48,27 @@ class ModelCache(Generic[ModelT]):
         if (found := await self._read(full)) is not None:
             READS.labels(self._prefix, "hit").inc()
             return found
-        async with self._backend.lock(f"{full}:loading", expire=LOAD_LOCK_SECONDS):
+        async with self._backend.lock(f"{full}:loading", expire=LOAD_LOCK_SECONDS, check_interval=WAIT_SECONDS):
             if (found := await self._read(full)) is not None:
                 READS.labels(self._prefix, "shared").inc()
                 return found
             READS.labels(self._prefix, "miss").inc()
-            loaded = await load()
-            await self._backend.set(full, _pack(loaded.model_dump_json().encode()), expire=self._ttl)
-            return loaded
+            return await self._load(full, load)
 
     async def invalidate(self, key: str) -> None:
         """Forgets a key; call it after the write has been committed."""
-        await self._backend.delete(f"{self._prefix}:{key}")
+        full = f"{self._prefix}:{key}"
+        await self._backend.set(f"{full}:changed", secrets.token_bytes(8), expire=CHANGED_SECONDS)
+        await self._backend.delete(full)
+
+    async def _load(self, full: str, load: Callable[[], Awaitable[ModelT]]) -> ModelT:
+        """Loads and keeps a value, but not one that may have been read before an invalidation came."""
+        before = await self._backend.get(f"{full}:changed")
+        loaded = await load()
+        await self._backend.set(full, _pack(loaded.model_dump_json().encode()), expire=self._ttl)
+        if await self._backend.get(f"{full}:changed") != before:
+            await self._backend.delete(full)
+        return loaded
 
     async def _read(self, full: str) -> ModelT | None:
         packed = await self._backend.get(full)

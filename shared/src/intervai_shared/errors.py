@@ -4,12 +4,24 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import orjson
+import redis.exceptions
+from pymongo.errors import AutoReconnect, ConnectionFailure, ExecutionTimeout, NetworkTimeout, WaitQueueTimeoutError
 from starlette.responses import Response
 
 from intervai_shared import context
 
 #: Seconds after which a caller may try again when a part that we need is down.
 RETRY_AFTER_SECONDS = 2
+#: What says that a part of the system does not answer now.
+UNAVAILABLE = (
+    AutoReconnect,
+    ConnectionFailure,
+    ExecutionTimeout,
+    NetworkTimeout,
+    WaitQueueTimeoutError,
+    redis.exceptions.ConnectionError,
+    redis.exceptions.TimeoutError,
+)
 
 
 class ProblemError(Exception):
@@ -49,6 +61,10 @@ class NotFoundError(ProblemError):
 
 class ConflictError(ProblemError):
     status, slug, title = 409, "conflict", "Conflict"
+
+
+class TooLargeError(ProblemError):
+    status, slug, title = 413, "content-too-large", "Content Too Large"
 
 
 class InvalidError(ProblemError):

@@ -22,6 +22,8 @@ from intervai_shared.mongo import Collection, Session
 
 LEASE_SECONDS = 30.0
 RENEW_SECONDS = 10.0
+#: Seconds after which a run that waits for another's lease looks again: it holds a place of the worker meanwhile.
+LOOK_SECONDS = 1.0
 MAX_ATTEMPTS = 3
 FINAL = ("succeeded", "failed", "cancelled")
 ENDED = Counter("intervai_jobs_ended_total", "Runs of jobs by how they ended", ["kind", "result"])
@@ -101,7 +103,7 @@ class JobRecords:
             log.info("job no longer ours", jobId=str(job_id), attempt=run.attempt)
         except PermanentError as error:
             await self._fail(run, str(error))
-        except Exception as error:
+        except (Exception, asyncio.CancelledError) as error:  # the queue cancels a run that is over its time limit
             await self._retry_or_fail(run, error)
             raise
         else:
@@ -124,7 +126,7 @@ class JobRecords:
                 return None
             now = utc_now()
             if job["status"] == "running" and job["leaseUntil"] and job["leaseUntil"] > now:
-                await asyncio.sleep(min(5.0, (job["leaseUntil"] - now).total_seconds() + 0.1))
+                await asyncio.sleep(min(LOOK_SECONDS, (job["leaseUntil"] - now).total_seconds() + 0.1))
             elif job["attempt"] >= MAX_ATTEMPTS:
                 await self._fail(JobRun(job_id, job["attempt"], job, self), "The job was given up after 3 attempts.")
                 return None
@@ -133,7 +135,8 @@ class JobRecords:
         return None
 
     async def _take(self, job: Document) -> bool:
-        seen = {"_id": job["_id"], "status": job["status"], "attempt": job["attempt"]}
+        # With `leaseUntil`: a run that has renewed it just now keeps it.
+        seen = {key: job[key] for key in ("_id", "status", "attempt", "leaseUntil")}
         taken = {
             "status": "running",
             "attempt": job["attempt"] + 1,
@@ -145,7 +148,7 @@ class JobRecords:
             await self.announce(job["_id"], status="running", progress=job["progress"])
         return bool(changed.modified_count)
 
-    async def _retry_or_fail(self, run: JobRun, error: Exception) -> None:
+    async def _retry_or_fail(self, run: JobRun, error: BaseException) -> None:
         log.warning("job attempt failed", jobId=str(run.id), attempt=run.attempt, error=repr(error))
         if run.attempt >= MAX_ATTEMPTS:
             return await self._fail(run, "It did not work in 3 attempts. Please try again later.")

@@ -4,6 +4,7 @@ import sys
 
 
 def without_terminal() -> None:
-    """Keeps `rich` out: structlog and httpx load it, with pygments and click, for terminals, wherever it is installed.
-    A service has no terminal; without it a process is 4 MB smaller and starts 60 ms sooner."""
-    sys.modules["rich"] = None  # type: ignore[assignment]  # the documented way to make an import fail
+    """Keeps out what httpx and structlog load for terminals, wherever it is installed. A service has none; without them
+    a process is 6 MB smaller and starts 60 ms sooner."""
+    for name in ("click", "pygments", "rich"):
+        sys.modules[name] = None  # type: ignore[assignment]  # the documented way to make an import fail

@@ -11,10 +11,10 @@ import structlog
 
 from intervai_shared import context
 
-#: Keys whose value must never be written, whatever the caller passes.
+#: Keys whose value must never be written, whatever the caller passes (but numbers: those count tokens).
 SECRET_KEYS = re.compile(r"password|secret|token|authorization|cookie|api_?key|private", re.IGNORECASE)
 #: A JWT, or a secret in the user part of a URL, inside any text (an exception's message, say).
-SECRET_TEXT = re.compile(r"eyJ[\w-]+\.[\w-]+\.[\w-]*|(?<=://)[^/\s@]+(?=@)")
+SECRET_TEXT = re.compile(r"eyJ[\w-]+\.[\w-]+\.[\w-]*|(?<=://)[^/\s]+(?=@)")
 
 #: Frames without their local variables: those hold passwords and tokens.
 _TRACEBACKS = structlog.processors.ExceptionRenderer(
@@ -63,13 +63,16 @@ def redact(_: Any, __: str, event: MutableMapping[str, Any]) -> MutableMapping[s
 
 
 def _clean(key: str, value: Any) -> Any:
-    if isinstance(value, str):
-        return "[redacted]" if SECRET_KEYS.search(key) else SECRET_TEXT.sub("[redacted]", value)
+    if value is None or isinstance(value, bool | int | float):
+        return value
+    if SECRET_KEYS.search(key):
+        return "[redacted]"
     if isinstance(value, dict):
         return {inner: _clean(str(inner), item) for inner, item in value.items()}
-    if isinstance(value, list | tuple):
+    if isinstance(value, list | tuple | set | frozenset):
         return [_clean(key, item) for item in value]
-    return value
+    text = str(value)  # as the renderer will write it
+    return SECRET_TEXT.sub("[redacted]", text) if SECRET_TEXT.search(text) else value
 
 
 def _add_context(service: str) -> structlog.typing.Processor:

@@ -1,9 +1,11 @@
 """MongoDB: the client of a process, transactions, and the indexes of its collections."""
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
+import pymongo
 from bson import ObjectId
 from bson.codec_options import CodecOptions
 from pymongo import AsyncMongoClient, IndexModel, ReadPreference
@@ -18,6 +20,10 @@ Database = AsyncDatabase[Document]
 Collection = AsyncCollection[Document]
 Session = AsyncClientSession
 T = TypeVar("T")
+Body = Callable[[Session], Awaitable[Any]]
+
+#: Set while a request with an idempotency key is handled: makes of a transaction's body one that is done once.
+once: ContextVar[Callable[[Body], Body] | None] = ContextVar("once", default=None)
 
 _UTC = CodecOptions[Document](tz_aware=True)
 
@@ -32,9 +38,16 @@ class Mongo:
     read_db: Database
 
     async def transaction(self, body: Callable[[Session], Awaitable[T]]) -> T:
-        """Runs `body` in a transaction, again on a transient conflict: it may have effects only through its session."""
-        async with self.client.start_session() as session:
-            return await session.with_transaction(body)
+        """Runs `body` in a transaction, again on a transient conflict: it may have effects only through its session.
+
+        What a POST answers must come from the result of its transaction, and be storable: see `idempotency`.
+        """
+        guard = once.get()
+        guarded = guard(body) if guard else body
+        # Without a limit of its own `with_transaction` tries for two minutes when the server is away.
+        with pymongo.timeout(self.client.options.timeout):
+            async with self.client.start_session() as session:
+                return await session.with_transaction(guarded)
 
     async def ping(self) -> None:
         """Raises PyMongoError when the server does not answer."""

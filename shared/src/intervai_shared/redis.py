@@ -10,6 +10,8 @@ from intervai_shared.settings import ServiceSettings
 
 #: Longest time (ms) that a blocking read waits in Redis: below the socket's time-out, so that silence is no error.
 BLOCK_MS = 1500
+#: Connections of one process. Each follower of live updates holds one, and redis-py's default of 100 is soon used up.
+MAX_CONNECTIONS = 5000
 
 
 def connect(settings: ServiceSettings) -> Redis:
@@ -20,6 +22,7 @@ def connect(settings: ServiceSettings) -> Redis:
         socket_connect_timeout=settings.redis_timeout_seconds,
         health_check_interval=15,
         client_name=settings.service,
+        max_connections=MAX_CONNECTIONS,
         retry=Retry(NoBackoff(), 1),
     )
 

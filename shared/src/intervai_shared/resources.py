@@ -11,8 +11,9 @@ from cashews import Cache
 from pymongo import IndexModel
 from pymongo.errors import PyMongoError
 from redis.asyncio import Redis
+from redis.exceptions import RedisError
 
-from intervai_shared import cache, mongo, redis
+from intervai_shared import cache, idempotency, mongo, redis
 from intervai_shared.auth.keys import KeySet
 from intervai_shared.auth.revocations import Revocations
 from intervai_shared.auth.service_client import ServiceClient
@@ -69,7 +70,8 @@ async def open_resources(settings: ServiceSettings, indexes: Indexes) -> AsyncIt
         stack.push_async_callback(model_cache.close)
         http = await stack.enter_async_context(_internal_http(settings))
         revocations = Revocations(client, settings.access_token_ttl_seconds)
-        await _make_indexes(database, {**outbox.INDEXES, **inbox.INDEXES, **indexes})
+        await _make_indexes(database, {**outbox.INDEXES, **inbox.INDEXES, **idempotency.INDEXES, **indexes})
+        await _load(revocations)
         await stack.enter_async_context(keep_running("revocations", revocations.follow))
         log.info("resources open", environment=settings.environment)
         yield Resources(
@@ -87,6 +89,13 @@ async def open_resources(settings: ServiceSettings, indexes: Indexes) -> AsyncIt
         )
 
 
+async def _load(revocations: Revocations) -> None:
+    try:
+        await revocations.load()
+    except RedisError as error:
+        log.warning("starts without the list of revoked sessions, learns it when Redis is back", error=repr(error))
+
+
 def _health(database: Mongo, client: Redis) -> Health:
     """Without Redis requests are still answered: limits and caches let through, messages wait in the outbox."""
     health = Health()
@@ -97,7 +106,9 @@ def _health(database: Mongo, client: Redis) -> Health:
 
 def _internal_http(settings: ServiceSettings) -> httpx.AsyncClient:
     timeout = httpx.Timeout(settings.internal_timeout_seconds, connect=1.0)
-    return httpx.AsyncClient(base_url=settings.internal_gateway_url, timeout=timeout)
+    # Certificates are 3 MB a process, and inside the suite it is mostly plain HTTP.
+    needs_certificates = settings.internal_gateway_url.startswith("https:")
+    return httpx.AsyncClient(base_url=settings.internal_gateway_url, timeout=timeout, verify=needs_certificates)
 
 
 def _verifier(settings: ServiceSettings, http: httpx.AsyncClient, revocations: Revocations) -> TokenVerifier:

@@ -4,7 +4,7 @@ import sys
 from typing import TypeVar
 
 from pydantic import Field, SecretStr, ValidationError
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings import BaseSettings, SettingsConfigDict, SettingsError
 
 
 class ServiceSettings(BaseSettings):
@@ -51,6 +51,9 @@ def load_settings(cls: type[SettingsT]) -> SettingsT:
     except ValidationError as error:
         wrong = "; ".join(f"{_variable(e['loc'])}: {e['msg']}" for e in error.errors(include_input=False))
         sys.exit(f"{cls.__name__}: cannot start, wrong settings: {wrong}")
+    except SettingsError as error:  # what should be JSON is none
+        wrong = ", ".join(name.upper() for name in cls.model_fields if f'"{name}"' in str(error))
+        sys.exit(f"{cls.__name__}: cannot start, wrong settings: {wrong}: must be JSON")
 
 
 def _variable(location: tuple[int | str, ...]) -> str:

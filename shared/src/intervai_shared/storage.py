@@ -1,6 +1,7 @@
 """Files in S3, and the signed URLs that hand them out. boto3 blocks, so it works in threads."""
 
 import asyncio
+import re
 from datetime import datetime, timedelta
 from typing import Any
 from urllib.parse import quote
@@ -12,6 +13,9 @@ from pydantic import Field, SecretStr
 
 from intervai_shared.models import utc_now
 from intervai_shared.settings import ServiceSettings
+
+#: What has a meaning in a header's quoted string, or no place in a header at all.
+_NOT_PLAIN = re.compile(r"""[^ !#$&-\[\]-~]""")
 
 
 class StorageSettings(ServiceSettings):
@@ -71,8 +75,8 @@ class FileStorage:
 
 
 def content_disposition(file_name: str) -> str:
-    """An attachment header with an ASCII name for old clients and the real one (RFC 6266)."""
-    plain = file_name.encode("ascii", "replace").decode().replace("?", "_").replace('"', "_").replace("\\", "_")
+    """An attachment header with a plain name for old clients and the real one (RFC 6266)."""
+    plain = _NOT_PLAIN.sub("_", file_name)
     return f"attachment; filename=\"{plain}\"; filename*=UTF-8''{quote(file_name, safe='')}"
 
 

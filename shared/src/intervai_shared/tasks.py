@@ -2,12 +2,14 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 
 from intervai_shared.logs import log
 
 #: Seconds before a background loop that failed starts again.
 RESTART_SECONDS = 1.0
+#: Seconds after which a task that has not ended is cancelled again.
+CANCEL_SECONDS = 0.2
 
 
 @asynccontextmanager
@@ -17,13 +19,16 @@ async def keep_running(name: str, body: Callable[[], Awaitable[None]]) -> AsyncI
     try:
         yield
     finally:
-        task.cancel()
-        with suppress(asyncio.CancelledError):
-            await task
+        # Once is not enough: `asyncio.wait_for`, which redis-py sends with, swallows a cancellation that comes just
+        # when it is done (https://github.com/python/cpython/issues/86296).
+        while not task.done():
+            task.cancel()
+            await asyncio.wait({task}, timeout=CANCEL_SECONDS)
 
 
 async def _forever(name: str, body: Callable[[], Awaitable[None]]) -> None:
-    while True:
+    task = asyncio.current_task()
+    while task and not task.cancelling():  # a clean-up that fails raises in place of the cancellation
         try:
             await body()
         except Exception as error:

@@ -1,7 +1,6 @@
 """Runs a worker process: `python -m intervai_shared.work qa_service.worker`."""
 
 import importlib
-import os
 import sys
 
 from intervai_shared.launch import without_terminal
@@ -10,8 +9,6 @@ from intervai_shared.launch import without_terminal
 def main() -> None:
     """Imports the module's `create_worker` and runs it until SIGTERM or SIGINT."""
     without_terminal()
-    # Dramatiq reads this when it is imported. Messages that a worker has fetched but not begun wait for it alone: few.
-    os.environ.setdefault("dramatiq_queue_prefetch", "4")
     module = importlib.import_module(sys.argv[1])
     module.create_worker().run()
 

@@ -14,6 +14,8 @@ from intervai_shared.logs import log
 REFRESH_SECONDS = 300.0
 #: Seconds during which unknown key ids cause no further fetch: a forged `kid` must not become load on auth-service.
 UNKNOWN_KEY_SECONDS = 5.0
+#: Seconds between two tries while no key could ever be fetched: requests must not queue up for one try each.
+NO_KEY_SECONDS = 1.0
 
 
 class KeySet:
@@ -47,7 +49,7 @@ class KeySet:
 
     async def _refresh(self, older_than_seconds: float) -> None:
         async with self._lock:
-            if self._keys and self._age() < older_than_seconds:
+            if self._age() < (older_than_seconds if self._keys else NO_KEY_SECONDS):
                 return
             try:
                 self._keys = await self._fetch()

@@ -32,7 +32,8 @@ class Revocations:
         self._add(session_id, time.time())
 
     async def load(self) -> None:
-        """Reads what is in the stream now; `follow` goes on from there."""
+        """Reads what is in the stream now, so that a process knows it before its first request; `follow` goes on from
+        there. Raises redis.RedisError."""
         entries = await self._redis.xrange(STREAM, min=f"({self._last_id}")
         for entry_id, fields in stream_entries([(STREAM, entries)]):
             self._take(entry_id, fields)

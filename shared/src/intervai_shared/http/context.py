@@ -7,7 +7,8 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from intervai_shared import context
-from intervai_shared.errors import ProblemError, problem_response
+from intervai_shared.errors import UNAVAILABLE, ProblemError, problem_response
+from intervai_shared.http.problems import unavailable
 from intervai_shared.logs import log
 
 REQUESTS = Counter("intervai_http_requests_total", "Requests answered", ["method", "route", "status"])
@@ -17,6 +18,8 @@ SECONDS = Histogram(
     ["method", "route"],
     buckets=(0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0),
 )
+#: Methods with series of their own: a client can make up any number of others.
+METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 #: Paths that probes ask every second: counted, not logged.
 QUIET_PREFIXES = ("/health/", "/metrics")
 
@@ -37,14 +40,22 @@ class RequestContextMiddleware:
         started = time.perf_counter()
         try:
             await self._app(scope, receive, answer.send)
-        except Exception:
-            log.exception("unexpected error", method=scope["method"], path=scope["path"])
-            if not answer.status:
-                problem = ProblemError("Something went wrong on our side.")
-                await problem_response(problem, scope["path"])(scope, receive, answer.send)
+        except Exception as error:
+            problem = _problem_of(error, scope)
+            if answer.status:  # the server must break the connection off: the client has half an answer
+                raise
+            await problem_response(problem, scope["path"])(scope, receive, answer.send)
         finally:
             _record(scope, answer.status or 499, time.perf_counter() - started)
         return None
+
+
+def _problem_of(error: Exception, scope: Scope) -> ProblemError:
+    """What a middleware met; exceptions of handlers are answered inside, see `problems`."""
+    if isinstance(error, UNAVAILABLE):
+        return unavailable(error, scope["path"])
+    log.exception("unexpected error", method=scope["method"], path=scope["path"])
+    return ProblemError("Something went wrong on our side.")
 
 
 class _Answer:
@@ -63,8 +74,9 @@ class _Answer:
 
 def _record(scope: Scope, status: int, seconds: float) -> None:
     route = getattr(scope.get("route"), "path", "unmatched")
-    REQUESTS.labels(scope["method"], route, status).inc()
-    SECONDS.labels(scope["method"], route).observe(seconds)
+    method = scope["method"] if scope["method"] in METHODS else "OTHER"
+    REQUESTS.labels(method, route, status).inc()
+    SECONDS.labels(method, route).observe(seconds)
     if not scope["path"].startswith(QUIET_PREFIXES):
         write = log.warning if status >= 500 else log.info
         write("request", method=scope["method"], path=scope["path"], status=status, durationMs=round(seconds * 1000, 1))

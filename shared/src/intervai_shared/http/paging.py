@@ -1,14 +1,14 @@
 """Cursor paging: a cursor is the position of the last item seen, opaque to the caller."""
 
 import base64
-import binascii
 from collections.abc import Sequence
 from typing import Any
 
-import orjson
 from bson import json_util
 
 from intervai_shared.errors import InvalidError
+
+_UTC = json_util.JSONOptions(tz_aware=True)
 
 
 def encode_cursor(position: Sequence[Any]) -> str:
@@ -23,8 +23,9 @@ def decode_cursor(cursor: str, kinds: Sequence[type]) -> list[Any]:
         InvalidError: this is no cursor of such a list; `kinds` are the types that its values must have.
     """
     try:
-        position = json_util.loads(base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)).decode())
-    except (binascii.Error, ValueError, TypeError, KeyError, orjson.JSONDecodeError) as error:
+        text = base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)).decode()
+        position = json_util.loads(text, json_options=_UTC)
+    except Exception as error:  # what a made-up cursor makes of bson's types raises a dozen kinds, InvalidId among them
         raise _refused() from error
     if not isinstance(position, list) or len(position) != len(kinds):
         raise _refused()

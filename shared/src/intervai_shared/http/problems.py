@@ -4,25 +4,20 @@ from collections.abc import Mapping
 from http import HTTPStatus
 from typing import Any
 
-import redis.exceptions
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
-from pymongo.errors import AutoReconnect, ConnectionFailure, ExecutionTimeout, NetworkTimeout, WaitQueueTimeoutError
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
-from intervai_shared.errors import InvalidError, ProblemError, UnavailableError, problem_response
-from intervai_shared.logs import log
-
-_UNAVAILABLE = (
-    AutoReconnect,
-    ConnectionFailure,
-    ExecutionTimeout,
-    NetworkTimeout,
-    WaitQueueTimeoutError,
-    redis.exceptions.ConnectionError,
-    redis.exceptions.TimeoutError,
+from intervai_shared.errors import (
+    UNAVAILABLE,
+    InvalidError,
+    ProblemError,
+    TooLargeError,
+    UnavailableError,
+    problem_response,
 )
+from intervai_shared.logs import log
 
 
 def install_handlers(app: FastAPI) -> None:
@@ -30,7 +25,7 @@ def install_handlers(app: FastAPI) -> None:
     app.add_exception_handler(ProblemError, _on_problem)
     app.add_exception_handler(RequestValidationError, _on_validation)
     app.add_exception_handler(HTTPException, _on_http)
-    for kind in _UNAVAILABLE:
+    for kind in UNAVAILABLE:
         app.add_exception_handler(kind, _on_unavailable)
 
 
@@ -47,6 +42,8 @@ async def _on_validation(request: Request, error: Exception) -> Response:
 
 async def _on_http(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)  # noqa: S101  narrows the type for mypy
+    if error.status_code == 413:
+        return problem_response(TooLargeError(error.detail), request.url.path)
     problem = ProblemError(headers=error.headers)
     problem.status = error.status_code
     problem.title = HTTPStatus(error.status_code).phrase
@@ -56,8 +53,13 @@ async def _on_http(request: Request, error: Exception) -> Response:
 
 
 async def _on_unavailable(request: Request, error: Exception) -> Response:
-    log.warning("dependency unavailable", path=request.url.path, error=repr(error))
-    return problem_response(UnavailableError("A part of the system is not reachable now."), request.url.path)
+    return problem_response(unavailable(error, request.url.path), request.url.path)
+
+
+def unavailable(error: Exception, path: str) -> UnavailableError:
+    """The problem that one of `UNAVAILABLE` is, noted in the log."""
+    log.warning("dependency unavailable", path=path, error=repr(error))
+    return UnavailableError("A part of the system is not reachable now.")
 
 
 def _field(error: Mapping[str, Any]) -> str:

@@ -1,13 +1,22 @@
 """Dramatiq on Redis: one way to make a broker, for publishers and for workers."""
 
+import time
+from typing import Any
+from uuid import uuid4
+
 import dramatiq
 import redis
+from dramatiq import Consumer, Message
 from dramatiq.brokers.redis import RedisBroker
-from dramatiq.middleware import AgeLimit, CurrentMessage, Middleware, Retries, ShutdownNotifications, TimeLimit
+from dramatiq.middleware import AgeLimit, CurrentMessage, Middleware, Retries, TimeLimit
+from redis.backoff import NoBackoff
+from redis.retry import Retry
 
+from intervai_shared.errors import UNAVAILABLE
+from intervai_shared.logs import log
 from intervai_shared.settings import ServiceSettings
 
-#: Attempts in all; Dramatiq counts the retries after the first.
+#: Attempts in all.
 ATTEMPTS = 3
 MIN_BACKOFF_MS = 2_000
 MAX_BACKOFF_MS = 60_000
@@ -16,6 +25,8 @@ TIME_LIMIT_MS = 120_000
 AGE_LIMIT_MS = 24 * 3600 * 1000
 #: Silence after which a worker counts as dead and its messages go to another.
 HEARTBEAT_TIMEOUT_MS = 30_000
+#: Seconds between two tries to enqueue while Redis does not answer.
+ENQUEUE_SECONDS = 1.0
 #: Commands out of a million that also look for dead workers (the default, 1,000, finds them too late).
 MAINTENANCE_CHANCE = 20_000
 
@@ -25,36 +36,74 @@ def namespace(service: str) -> str:
     return "{intervai-" + service + "}"
 
 
+class WorkerBroker(RedisBroker):
+    """A worker's broker, which loses no message when Redis goes away for a while and comes back."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**options)  # type: ignore[no-untyped-call]
+        self._consumed: set[str] = set()
+
+    def consume(self, queue_name: str, prefetch: int = 1, timeout: int = 5000) -> Consumer:
+        """A consumer; a second one of a queue is made after a connection error.
+
+        Then nobody here knows any more what the first had fetched: retries that wait for their time, or messages whose
+        answer got lost. In Redis they belong to this broker, which goes on living. So it goes on under a new id, and
+        what belongs to the old one comes back with the heartbeat time-out. What is still at work here comes twice.
+        """
+        if queue_name in self._consumed:
+            self._consumed.clear()
+            self.broker_id = str(uuid4())
+        self._consumed.add(queue_name)
+        return super().consume(queue_name, prefetch, timeout)
+
+    def enqueue(self, message: Message[Any], *, delay: int | None = None) -> Message[Any]:
+        """Enqueues a retry, or a delayed message that is due; waits for Redis, since Dramatiq would drop it."""
+        while True:
+            try:
+                return super().enqueue(message, delay=delay)
+            except (redis.ConnectionError, redis.TimeoutError) as error:
+                log.warning("message not enqueued, tries again", messageId=message.message_id, error=repr(error))
+                time.sleep(ENQUEUE_SECONDS)
+
+
 def publisher(settings: ServiceSettings, service: str) -> RedisBroker:
-    """A broker that only enqueues, into the queues of `service`."""
-    return _broker(settings, service, [])
+    """A broker that only enqueues, into the queues of `service`. Raises redis.RedisError."""
+    return RedisBroker(**_options(settings, service, []))  # type: ignore[no-untyped-call]
 
 
-def consumer(settings: ServiceSettings, *middleware: Middleware) -> RedisBroker:
+def consumer(settings: ServiceSettings, *middleware: Middleware) -> WorkerBroker:
     """The broker of this service's own worker; `middleware` comes after Dramatiq's."""
     standard: list[Middleware] = [
         AgeLimit(max_age=AGE_LIMIT_MS),
         TimeLimit(time_limit=TIME_LIMIT_MS),
-        ShutdownNotifications(notify_shutdown=True),
         CurrentMessage(),
-        Retries(max_retries=ATTEMPTS - 1, min_backoff=MIN_BACKOFF_MS, max_backoff=MAX_BACKOFF_MS),
+        Retries(retry_when=worth_a_retry, min_backoff=MIN_BACKOFF_MS, max_backoff=MAX_BACKOFF_MS),
     ]
-    broker = _broker(settings, settings.service, [*standard, *middleware])
+    # No retries of the client: a fetch that is sent twice takes two messages and gives one.
+    options = _options(settings, settings.service, [*standard, *middleware], retry=Retry(NoBackoff(), 0))
+    broker = WorkerBroker(**options)
     dramatiq.set_broker(broker)
     return broker
 
 
-def _broker(settings: ServiceSettings, service: str, middleware: list[Middleware]) -> RedisBroker:
-    client = redis.Redis.from_url(
+def worth_a_retry(retries: int, error: BaseException) -> bool:
+    """Two retries. More while a part is down: then a job has not been tried, and an event would be lost; a job record
+    counts its own attempts."""
+    return retries < ATTEMPTS - 1 or isinstance(error, UNAVAILABLE)
+
+
+def _options(settings: ServiceSettings, service: str, middleware: list[Middleware], **client: Any) -> dict[str, Any]:
+    connection = redis.Redis.from_url(
         settings.redis_url.get_secret_value(),
         socket_timeout=settings.redis_timeout_seconds,
         socket_connect_timeout=settings.redis_timeout_seconds,
         client_name=f"{settings.service}-broker",
+        **client,
     )
-    return RedisBroker(  # type: ignore[no-untyped-call]
-        client=client,
-        namespace=namespace(service),
-        middleware=middleware,
-        heartbeat_timeout=HEARTBEAT_TIMEOUT_MS,
-        maintenance_chance=MAINTENANCE_CHANCE,
-    )
+    return {
+        "client": connection,
+        "namespace": namespace(service),
+        "middleware": middleware,
+        "heartbeat_timeout": HEARTBEAT_TIMEOUT_MS,
+        "maintenance_chance": MAINTENANCE_CHANCE,
+    }

@@ -4,6 +4,7 @@ A state change and the messages that it causes are written in one Mongo transact
 publishes them afterwards. So a message is sent if and only if the change was committed.
 """
 
+import json
 from collections.abc import Awaitable, Callable
 from typing import Any, TypeVar
 
@@ -54,11 +55,14 @@ class Outbox:
         return result
 
     async def add_job(self, session: Session, actor: str, queue: str, *args: Any) -> None:
-        """A message to an actor of this service's worker; `args` are JSON values."""
+        """A message to an actor of this service's worker; `args` are JSON values. Raises TypeError if they are not."""
         await self._add(session, {"kind": "job", "name": actor, "queue": queue, "args": list(args)})
 
     async def add_event(self, session: Session, event_type: str, aggregate_id: ObjectId, data: Document) -> None:
-        """A domain event: kept for ever in the service's event log, and sent to those who subscribe. `data` is JSON."""
+        """A domain event: kept for ever in the service's event log, and sent to those who subscribe.
+
+        `data` is JSON. Raises TypeError if it is not.
+        """
         event = {
             "_id": ObjectId(),
             "type": event_type,
@@ -72,6 +76,7 @@ class Outbox:
         await self._add(session, {"kind": "event", "name": event_type, "eventId": event["_id"], "args": [wire(event)]})
 
     async def _add(self, session: Session, message: Document) -> None:
+        json.dumps(message["args"])  # raises here, where it is noticed: in the relay it would stop all that comes after
         trace = {"requestId": context.request_id.get(), "traceparent": context.traceparent.get()}
         await self._mongo.db.outbox.insert_one(
             {**message, "trace": trace, "state": "pending", "createdAt": utc_now()}, session=session

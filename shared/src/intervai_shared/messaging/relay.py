@@ -8,7 +8,7 @@ from dramatiq.brokers.redis import RedisBroker
 from prometheus_client import Counter
 from redis.asyncio import Redis
 from redis.asyncio.client import PubSub
-from redis.exceptions import LockError
+from redis.exceptions import RedisError
 
 from intervai_shared.messaging import broker
 from intervai_shared.messaging.outbox import wake_channel
@@ -63,8 +63,8 @@ class Relay:
     async def _resign(self) -> None:
         try:
             await self._lock.release()
-        except LockError:
-            return  # it was another's already
+        except RedisError:
+            return  # it was another's already, or ends by itself
 
     async def _publish_batch(self) -> bool:
         """Publishes the oldest pending messages; True if there may be more."""

@@ -2,6 +2,7 @@
 
 import asyncio
 import signal
+import sys
 import threading
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack
@@ -10,7 +11,6 @@ from typing import Any, Generic, TypeVar
 import dramatiq
 import uvloop
 from dramatiq.asyncio import EventLoopThread, get_event_loop_thread, set_event_loop_thread
-from dramatiq.brokers.redis import RedisBroker
 from dramatiq.middleware import AsyncIO, Middleware
 from granian.constants import Interfaces
 from granian.server.embed import Server
@@ -49,7 +49,7 @@ class ServiceWorker(Generic[SettingsT, ContainerT]):
         self.settings = settings
         self._threads = threads
         self._runtime = _Runtime(settings, open_container, subscribers or {})
-        self._broker: RedisBroker = broker.consumer(settings, self._runtime, _TraceMiddleware())
+        self._broker = broker.consumer(settings, self._runtime, _TraceMiddleware())
 
     def actor(self, function: Callable[..., Awaitable[None]], queue: str, **options: Any) -> None:
         """Declares `function(container, *args)` as the actor of its name on `queue`."""
@@ -74,7 +74,15 @@ class ServiceWorker(Generic[SettingsT, ContainerT]):
         stop = threading.Event()
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: stop.set())
+        try:
+            self._runtime.open()
+        except Exception:
+            log.exception("cannot start")
+            sys.exit(1)
         worker = dramatiq.Worker(self._broker, worker_threads=self._threads, worker_timeout=200)
+        # What a worker has fetched but not begun waits for it alone. What it works at counts too, so not fewer either.
+        worker.queue_prefetch = self._threads
+        self._broker.emit_after("process_boot")  # starts the clock of the time limit
         worker.start()
         log.info("worker started", threads=self._threads)
         stop.wait()
@@ -100,19 +108,29 @@ class _Runtime(AsyncIO, Generic[SettingsT, ContainerT]):
         self._stack = AsyncExitStack()
         self.container: ContainerT
 
-    def before_worker_boot(self, broker: dramatiq.Broker, worker: dramatiq.Worker) -> None:  # noqa: ARG002
+    def open(self) -> None:
+        """Before the worker starts, since Dramatiq would swallow what this raises and let it take messages."""
         thread = EventLoopThread(self.logger)
+        thread.daemon = True  # the process must end even when the loop does not
         thread.loop.close()
         thread.loop = uvloop.new_event_loop()
         thread.start(timeout=5.0)
         set_event_loop_thread(thread)
-        thread.run_coroutine(self._open())
+        try:
+            thread.run_coroutine(self._open())
+        except BaseException:
+            thread.stop()  # type: ignore[no-untyped-call]
+            raise
+
+    def before_worker_boot(self, broker: dramatiq.Broker, worker: dramatiq.Worker) -> None:
+        """The loop runs already."""
 
     def after_worker_shutdown(self, broker: dramatiq.Broker, worker: dramatiq.Worker) -> None:
-        thread = get_event_loop_thread()
-        if thread is not None:
-            thread.run_coroutine(self._stack.aclose())
-        super().after_worker_shutdown(broker, worker)  # type: ignore[no-untyped-call]
+        try:
+            if thread := get_event_loop_thread():
+                thread.run_coroutine(self._stack.aclose())
+        finally:
+            super().after_worker_shutdown(broker, worker)  # type: ignore[no-untyped-call]
 
     async def _open(self) -> None:
         self.container = await self._stack.enter_async_context(self._open_container(self._settings))

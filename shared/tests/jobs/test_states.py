@@ -1,0 +1,144 @@
+"""A job's record: what it says at each step, and that each step happens once."""
+
+import asyncio
+from typing import Any
+
+import pytest
+from bson import ObjectId
+from prometheus_client import REGISTRY
+
+from intervai_shared.jobs import JobRun, PermanentError
+from intervai_shared.models import Document
+
+
+async def told(jobs: Any, job_id: ObjectId, count: int) -> list[Document]:
+    """What those who watch the job have been told."""
+    updates: list[Document] = []
+    async for _, update in jobs.live.follow(f"job:{job_id}", "0-0"):
+        updates.append(update)
+        if len(updates) == count:
+            return updates
+    return updates
+
+
+async def test_a_new_job_is_queued_and_not_yet_tried(jobs: Any) -> None:
+    job = await jobs.get(await jobs.add())
+    assert (job["status"], job["attempt"], job["progress"], job["error"], job["result"]) == ("queued", 0, 0, None, None)
+
+
+async def test_a_job_that_is_done_says_so_with_its_result(jobs: Any, work: Any) -> None:
+    job_id = await jobs.add()
+    await jobs.records.run(job_id, work)
+    job = await jobs.get(job_id)
+    assert (job["status"], job["attempt"], job["progress"], job["leaseUntil"]) == ("succeeded", 1, 100, None)
+    assert (job["result"], job["error"]) == ({"made": 1}, None)
+    assert job["finishedAt"] >= job["createdAt"]
+    assert await jobs.effects() == [1]
+
+
+async def test_while_it_runs_it_says_so_with_its_progress(jobs: Any) -> None:
+    job_id = await jobs.add(count=3)
+
+    async def look(run: JobRun) -> Document:
+        assert (run.document["count"], run.attempt) == (3, 1)
+        assert await jobs.state(job_id) == ("running", 1)
+        await run.progress(40, step="asking")
+        assert (await jobs.get(job_id))["progress"] == 40
+        await jobs.succeed(run)
+        return {"result": {"made": 1}}
+
+    await jobs.records.run(job_id, look)
+    assert await told(jobs, job_id, 3) == [
+        {"status": "running", "progress": 0},
+        {"status": "running", "progress": 40, "step": "asking"},
+        {"status": "succeeded", "progress": 100, "result": {"made": 1}},
+    ]
+
+
+async def test_a_second_message_for_a_job_that_is_done_does_nothing(jobs: Any, work: Any) -> None:
+    job_id = await jobs.add()
+    for _ in range(3):
+        await jobs.records.run(job_id, work)
+    assert len(work.runs) == 1
+    assert await jobs.effects() == [1]
+
+
+@pytest.mark.parametrize("status", ["failed", "cancelled", "succeeded"])
+async def test_a_message_for_a_job_that_has_ended_does_nothing(jobs: Any, work: Any, status: str) -> None:
+    job_id = await jobs.add(status=status)
+    before = await jobs.get(job_id)
+    await jobs.records.run(job_id, work)
+    assert await jobs.get(job_id) == before
+    assert not work.runs
+
+
+async def test_a_message_for_a_job_that_is_gone_does_nothing(jobs: Any, work: Any) -> None:
+    await jobs.records.run(ObjectId(), work)
+    assert not work.runs
+
+
+async def test_ten_messages_at_once_do_the_job_once(jobs: Any, work: Any) -> None:
+    job_id = await jobs.add()
+    await asyncio.gather(*(jobs.records.run(job_id, work) for _ in range(10)))
+    assert await jobs.effects() == [1]
+    assert await jobs.state(job_id) == ("succeeded", 1)
+
+
+async def test_a_job_that_fails_is_queued_again_and_has_failed_after_three_attempts(jobs: Any) -> None:
+    job_id = await jobs.add()
+    states = []
+
+    async def fails(_: JobRun) -> Document:
+        raise ConnectionError("the model is at secret-host")
+
+    for _ in range(3):
+        with pytest.raises(ConnectionError):  # so that the queue tries again, or keeps the message
+            await jobs.records.run(job_id, fails)
+        states.append(await jobs.state(job_id))
+    assert states == [("queued", 1), ("queued", 2), ("failed", 3)]
+    job = await jobs.get(job_id)
+    assert job["error"] == "It did not work in 3 attempts. Please try again later."
+    assert (job["leaseUntil"], job["finishedAt"] is None) == (None, False)
+    await jobs.records.run(job_id, fails)  # a message more changes nothing
+    assert await jobs.state(job_id) == ("failed", 3)
+
+
+async def test_a_job_may_succeed_at_its_last_attempt(jobs: Any, work: Any) -> None:
+    job_id = await jobs.add(attempt=2)
+    await jobs.records.run(job_id, work)
+    assert await jobs.state(job_id) == ("succeeded", 3)
+
+
+async def test_a_permanent_error_fails_at_once_with_its_text_and_is_not_tried_again(jobs: Any) -> None:
+    job_id = await jobs.add()
+
+    async def impossible(_: JobRun) -> Document:
+        raise PermanentError("The session has been deleted.")
+
+    await jobs.records.run(job_id, impossible)
+    job = await jobs.get(job_id)
+    assert (job["status"], job["attempt"], job["error"]) == ("failed", 1, "The session has been deleted.")
+    assert (await told(jobs, job_id, 2))[1] == {"status": "failed", "error": "The session has been deleted."}
+
+
+async def test_work_that_raises_after_its_commit_stays_done(jobs: Any) -> None:
+    job_id = await jobs.add()
+
+    async def stumbles(run: JobRun) -> Document:
+        await jobs.succeed(run)
+        raise ConnectionError("on the last step")
+
+    with pytest.raises(ConnectionError):
+        await jobs.records.run(job_id, stumbles)
+    assert await jobs.state(job_id) == ("succeeded", 1)
+
+
+async def test_how_jobs_end_is_counted(jobs: Any, work: Any) -> None:
+    def ended() -> float:
+        return REGISTRY.get_sample_value("intervai_jobs_ended_total", {"kind": "probe", "result": "succeeded"}) or 0
+
+    before = ended()
+    job_id = await jobs.add()
+    for _ in range(2):
+        await jobs.records.run(job_id, work)
+    assert ended() == before + 1

@@ -1,0 +1,105 @@
+"""A tiny service, whose worker the tests start as a process: `python -m intervai_shared.work counting_worker`.
+
+It counts its runs in Mongo, with every time of the chassis shortened."""
+
+import asyncio
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+
+from bson import ObjectId
+from dramatiq.middleware import TimeLimit
+
+from intervai_shared import context, jobs, tasks
+from intervai_shared.jobs import JobRecords, JobRun, PermanentError
+from intervai_shared.messaging import broker
+from intervai_shared.messaging.inbox import EventHandler
+from intervai_shared.messaging.worker import ServiceWorker
+from intervai_shared.models import Document
+from intervai_shared.mongo import Session
+from intervai_shared.resources import Resources, open_resources
+from intervai_shared.settings import ServiceSettings, load_settings
+
+broker.MIN_BACKOFF_MS = 50
+broker.MAX_BACKOFF_MS = 200
+broker.HEARTBEAT_TIMEOUT_MS = 1000
+broker.MAINTENANCE_CHANCE = 1_000_000
+jobs.LEASE_SECONDS = 0.8
+jobs.RENEW_SECONDS = 0.1
+jobs.LOOK_SECONDS = 0.1
+tasks.RESTART_SECONDS = 0.1
+TimeLimit.__init__.__kwdefaults__["interval"] = 100  # milliseconds between two looks at the clock
+THREADS = 8
+
+
+@dataclass(frozen=True)
+class Container:
+    """What the worker holds."""
+
+    resources: Resources
+
+    @property
+    def records(self) -> JobRecords:
+        return JobRecords(self.resources.mongo.db.jobs, self.resources.live)
+
+
+async def do_job(container: Container, job_id: str) -> None:
+    """Does a job in the way that its record names in `how`."""
+    db = container.resources.mongo.db
+
+    async def work(run: JobRun) -> Document:
+        await db.runs.insert_one({"job": run.id, "attempt": run.attempt, "requestId": context.request_id.get()})
+        how = run.document["how"]
+        if how == "fail":
+            raise ConnectionError("as it is meant to")
+        if how == "impossible":
+            raise PermanentError("It cannot be done.")
+        while how == "wait" and not await db.flags.find_one({"_id": run.id}):  # noqa: ASYNC110
+            await asyncio.sleep(0.05)
+
+        async def effect(session: Session) -> None:
+            await run.succeed(session)
+            event = {"job": str(run.id), "attempt": run.attempt}
+            await container.resources.outbox.add_event(session, "job.done", run.id, event)
+
+        await container.resources.outbox.transaction(effect)
+        return {}
+
+    await container.records.run(ObjectId(job_id), work)
+
+
+async def overrun(container: Container, job_id: str) -> None:
+    """Never comes to an end by itself."""
+
+    async def work(run: JobRun) -> Document:
+        await container.resources.mongo.db.runs.insert_one({"job": run.id, "attempt": run.attempt})
+        await asyncio.sleep(3600)
+        return {}
+
+    await container.records.run(ObjectId(job_id), work)
+
+
+def event_handlers(container: Container) -> Mapping[str, EventHandler]:
+    async def count(event: Document, session: Session) -> None:
+        change = {"$inc": {"count": 1}}
+        key = {"_id": event["data"]["job"]}
+        await container.resources.mongo.db.done.update_one(key, change, upsert=True, session=session)
+
+    return {"job.done": count}
+
+
+@asynccontextmanager
+async def open_container(settings: ServiceSettings) -> AsyncIterator[Container]:
+    async with open_resources(settings, {}) as resources:
+        yield Container(resources)
+
+
+def create_worker() -> ServiceWorker[ServiceSettings, Container]:
+    """Reads the settings from the environment."""
+    settings = load_settings(ServiceSettings)
+    subscribers = {"job.done": [settings.service]}
+    worker = ServiceWorker(settings, open_container, threads=THREADS, subscribers=subscribers)
+    worker.actor(do_job, "jobs")
+    worker.actor(overrun, "jobs", time_limit=200)
+    worker.on_events(event_handlers)
+    return worker

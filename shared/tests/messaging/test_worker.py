@@ -1,0 +1,103 @@
+"""A whole worker, as a process of its own: relay, actors and events on the real queue."""
+
+import asyncio
+import signal
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from intervai_shared import context
+
+Eventually = Callable[[Callable[[], Awaitable[bool]]], Awaitable[None]]
+StartWorker = Callable[..., Any]
+
+
+async def test_jobs_are_done_with_their_events_and_failures_end_after_three_attempts(
+    start_worker: StartWorker, desk: Any, eventually: Eventually
+) -> None:
+    start_worker()
+    context.request_id.set("request-0123456789")
+    good, bad, never = [await desk.add(how) for how in ("ok", "fail", "impossible")]
+    too_long = await desk.add("", actor="overrun")
+
+    async def ended() -> bool:
+        states = [await desk.status(job_id) for job_id in (good, bad, never, too_long)]
+        return states == ["succeeded", "failed", "failed", "failed"] and await desk.done_events(good) == 1
+
+    await eventually(ended)
+    assert await desk.attempts(good) == [1]
+    assert await desk.attempts(bad) == [1, 2, 3]
+    assert await desk.attempts(never) == [1]
+    assert await desk.attempts(too_long) == [1, 2, 3]
+    assert (await desk.db.runs.find_one({"job": good}))["requestId"] == "request-0123456789"
+
+
+async def test_as_many_jobs_run_at_a_time_as_the_worker_has_threads(
+    start_worker: StartWorker, desk: Any, eventually: Eventually
+) -> None:
+    start_worker()
+    jobs = [await desk.add("wait") for _ in range(10)]
+
+    async def eight_run() -> bool:
+        return bool(await desk.db.runs.count_documents({}) == 8)
+
+    async def all_done() -> bool:
+        return bool(await desk.db.jobs.count_documents({"status": "succeeded"}) == 10)
+
+    await eventually(eight_run)
+    for job_id in jobs:
+        await desk.let_go_on(job_id)
+    await eventually(all_done)
+
+
+async def test_on_sigterm_it_takes_no_more_but_what_runs_is_finished(
+    start_worker: StartWorker, desk: Any, eventually: Eventually, queued: Callable[..., Any]
+) -> None:
+    worker = start_worker()
+    job_id = await desk.add("wait")
+    await eventually(lambda: _has_attempts(desk, job_id, [1]))
+    worker.process.send_signal(signal.SIGTERM)
+
+    async def draining() -> bool:
+        return bool((await asyncio.to_thread(worker.health))[0] == 503)
+
+    await eventually(draining)
+    await asyncio.sleep(0.3)  # a thread that was just then asking for a message may still take one
+    later = await desk.add("ok")
+    assert worker.process.poll() is None
+    await desk.let_go_on(job_id)
+    assert await asyncio.to_thread(worker.process.wait, 20) == 0
+    assert await desk.status(job_id) == "succeeded"
+    assert await desk.attempts(job_id) == [1]
+    assert await desk.status(later) == "queued"
+    handed_back = [message.args for message in await queued("jobs")]
+    assert handed_back == [(str(later),)] or await desk.db.outbox.count_documents({"state": "pending"}) == 1
+
+
+async def test_a_job_whose_worker_is_killed_is_done_by_another(
+    start_worker: StartWorker, desk: Any, eventually: Eventually
+) -> None:
+    first = start_worker()
+    job_id = await desk.add("wait")
+    await eventually(lambda: _has_attempts(desk, job_id, [1]))
+    start_worker()
+    first.process.kill()
+    await desk.let_go_on(job_id)
+    await eventually(lambda: _has_status(desk, job_id, "succeeded"))
+    assert await desk.attempts(job_id) == [1, 2]
+
+
+async def test_a_worker_that_cannot_open_its_parts_ends_before_it_takes_a_message(
+    start_worker: StartWorker,
+) -> None:
+    broken = start_worker(ready=False, MONGO_URI="http://no-mongo.invalid/")
+    assert await asyncio.to_thread(broken.process.wait, 20) == 1, broken.log.read_text()
+    assert "cannot start" in broken.log.read_text()
+    assert "worker started" not in broken.log.read_text()
+
+
+async def _has_attempts(desk: Any, job_id: Any, attempts: list[int]) -> bool:
+    return bool(await desk.attempts(job_id) == attempts)
+
+
+async def _has_status(desk: Any, job_id: Any, status: str) -> bool:
+    return bool(await desk.status(job_id) == status)

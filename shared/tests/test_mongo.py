@@ -1,0 +1,107 @@
+"""Transactions and indexes on the real Mongo server."""
+
+import asyncio
+from datetime import timedelta
+
+import pytest
+from pydantic import SecretStr
+from pymongo import ASCENDING, IndexModel, ReadPreference
+from pymongo.errors import DuplicateKeyError
+
+from intervai_shared import mongo as mongo_module
+from intervai_shared.errors import UNAVAILABLE
+from intervai_shared.models import utc_now
+from intervai_shared.mongo import Mongo, Session, compact, ensure_indexes
+from intervai_shared.settings import ServiceSettings
+
+INDEXES = {"things": [IndexModel([("name", ASCENDING)], unique=True), IndexModel([("at", ASCENDING)])]}
+
+
+async def test_what_a_transaction_writes_is_there_once_it_is_over(mongo: Mongo) -> None:
+    async def body(session: Session) -> str:
+        await mongo.db.things.insert_one({"name": "a"}, session=session)
+        await mongo.db.others.insert_one({"name": "b"}, session=session)
+        assert await mongo.db.things.count_documents({}) == 0  # nobody outside sees half of it
+        return "result"
+
+    assert await mongo.transaction(body) == "result"
+    assert await mongo.db.things.count_documents({}) == await mongo.db.others.count_documents({}) == 1
+
+
+async def test_a_transaction_that_raises_leaves_nothing(mongo: Mongo) -> None:
+    async def body(session: Session) -> None:
+        await mongo.db.things.insert_one({"name": "a"}, session=session)
+        raise LookupError("changed my mind")
+
+    with pytest.raises(LookupError):
+        await mongo.transaction(body)
+    assert await mongo.db.things.count_documents({}) == 0
+
+
+async def test_two_transactions_on_one_document_both_happen(mongo: Mongo) -> None:
+    await mongo.db.things.insert_one({"_id": "counter", "value": 0})
+    tries: list[int] = []
+
+    async def body(session: Session) -> None:
+        tries.append(1)
+        found = await mongo.db.things.find_one({"_id": "counter"}, session=session)
+        assert found
+        await asyncio.sleep(0.02)  # so that they meet
+        change = {"$set": {"value": found["value"] + 1}}
+        await mongo.db.things.update_one({"_id": "counter"}, change, session=session)
+
+    await asyncio.gather(*(mongo.transaction(body) for _ in range(4)))
+    counter = await mongo.db.things.find_one({"_id": "counter"})
+    assert counter
+    assert counter["value"] == 4
+    assert len(tries) > 4  # a loser was run again
+
+
+async def test_indexes_are_made_once_and_again_without_harm(mongo: Mongo) -> None:
+    for _ in range(2):
+        await ensure_indexes(mongo.db, {**INDEXES, "bare": []})
+    names = {index["name"] async for index in await mongo.db.things.list_indexes()}
+    assert names == {"_id_", "name_1", "at_1"}
+    await mongo.db.things.insert_one({"name": "a"})
+    with pytest.raises(DuplicateKeyError):
+        await mongo.db.things.insert_one({"name": "a"})
+
+
+async def test_ten_processes_may_make_indexes_at_the_same_time(settings: ServiceSettings, mongo: Mongo) -> None:
+    others = [mongo_module.connect(settings) for _ in range(10)]
+    await asyncio.gather(*(ensure_indexes(other.db, INDEXES) for other in others))
+    await asyncio.gather(*(other.close() for other in others))
+    assert len([index async for index in await mongo.db.things.list_indexes()]) == 3
+
+
+async def test_times_come_back_as_they_were_in_utc(mongo: Mongo) -> None:
+    now = utc_now()
+    await mongo.db.things.insert_one({"at": now})
+    found = await mongo.db.things.find_one()
+    assert found
+    assert found["at"] == now
+    assert found["at"].utcoffset() == timedelta(0)
+
+
+async def test_read_heavy_reads_may_go_to_a_secondary_and_writes_never(mongo: Mongo) -> None:
+    assert mongo.read_db.read_preference == ReadPreference.SECONDARY_PREFERRED
+    assert mongo.db.read_preference == ReadPreference.PRIMARY
+    assert mongo.db.write_concern.document == {"w": "majority"}
+
+
+async def test_a_mongo_that_is_down_is_noticed_within_its_time_even_by_a_transaction(settings: ServiceSettings) -> None:
+    nowhere = {"mongo_uri": SecretStr("mongodb://127.0.0.1:9"), "mongo_read_uri": None, "mongo_timeout_ms": 100}
+    down = mongo_module.connect(settings.model_copy(update=nowhere))
+
+    async def body(session: Session) -> None:
+        await down.db.things.insert_one({}, session=session)
+
+    async with asyncio.timeout(20):  # the driver alone would go on for two minutes
+        for call in (down.ping(), down.transaction(body)):
+            with pytest.raises(UNAVAILABLE):
+                await call
+    await down.close()
+
+
+def test_what_was_not_given_is_left_out_of_an_update() -> None:
+    assert compact({"a": None, "b": 0, "c": "", "d": False}) == {"b": 0, "c": "", "d": False}
