@@ -38,7 +38,7 @@ def settings(own_database: str, service: str, monkeypatch: pytest.MonkeyPatch) -
     url = os.environ["REDIS_URL"].removesuffix("/1") + REDIS_DATABASE
     monkeypatch.setenv("REDIS_URL", url)
     monkeypatch.setenv("RATE_LIMIT_SCALE", "1")
-    yield ServiceSettings(service=service)  # type: ignore[call-arg]  # the rest comes from the environment
+    yield ServiceSettings(service=service)
     with BlockingRedis.from_url(url) as client:
         if keys := list(client.scan_iter(f"*{service}*", count=1000)):
             client.delete(*keys)

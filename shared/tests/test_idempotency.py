@@ -16,6 +16,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from intervai_shared import idempotency
 from intervai_shared.auth.principal import SCOPE_KEY, User
 from intervai_shared.errors import NotFoundError, UnavailableError
+from intervai_shared.http.body_limit import BodyLimitMiddleware
 from intervai_shared.http.idempotency import REPLAYED_HEADER, IdempotencyMiddleware
 from intervai_shared.http.problems import install_handlers
 from intervai_shared.mongo import Mongo, Session
@@ -51,9 +52,9 @@ class Shop:
         self.gate.set()
         self.entered = asyncio.Event()
         self.handled = 0
-        middleware = [Middleware(SignedIn), Middleware(IdempotencyMiddleware)]
+        limit = Middleware(BodyLimitMiddleware, max_bytes=1000)
+        middleware = [Middleware(SignedIn), limit, Middleware(IdempotencyMiddleware)]
         self.app = FastAPI(middleware=middleware)
-        self.app.state.settings = SimpleNamespace(max_body_bytes=1000)
         self.app.state.container = SimpleNamespace(resources=SimpleNamespace(mongo=mongo))
         install_handlers(self.app)
         self.app.post("/orders", status_code=201)(self.order)

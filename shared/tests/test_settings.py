@@ -85,4 +85,10 @@ def test_no_secret_shows_when_settings_are_printed(monkeypatch: pytest.MonkeyPat
 
 def test_settings_do_not_change_after_the_start() -> None:
     with pytest.raises(ValidationError):
-        load_settings(Settings).port = 1
+        load_settings(Settings).port = 1  # type: ignore[misc]  # that is the point
+
+
+def test_a_rate_limit_that_is_none_stops_the_start(own_database: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("RATE_LIMIT_GENERAL", "often")
+    with pytest.raises(SystemExit, match="RATE_LIMIT_GENERAL"):
+        load_settings(Settings)

@@ -18,7 +18,7 @@ from intervai_shared.storage import FileStorage, StorageError, StorageSettings, 
 
 @pytest.fixture
 def storage_settings(settings: ServiceSettings) -> StorageSettings:
-    return StorageSettings(service=settings.service)  # type: ignore[call-arg]  # the rest comes from the environment
+    return StorageSettings(service=settings.service)
 
 
 @pytest.fixture

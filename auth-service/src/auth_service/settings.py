@@ -5,7 +5,7 @@ import binascii
 
 from pydantic import Field, SecretStr, ValidationInfo, field_validator
 
-from intervai_shared.settings import ServiceSettings
+from intervai_shared.settings import RateRule, ServiceSettings
 
 
 class AuthSettings(ServiceSettings):
@@ -29,8 +29,8 @@ class AuthSettings(ServiceSettings):
     argon2_parallelism: int = Field(4, ge=1)
     password_workers: int = Field(2, ge=1, description="Hashes at a time, so that a storm of log-ins stays bounded.")
 
-    rate_limit_login: str = Field("10/15 minutes", description="Log-ins, an account and an address.")
-    rate_limit_register: str = Field("20/hour", description="New accounts, an address.")
+    rate_limit_login: RateRule = Field("10/15 minutes", description="Log-ins, an account and an address.")
+    rate_limit_register: RateRule = Field("20/hour", description="New accounts, an address.")
 
     @field_validator("key_encryption_key")
     @classmethod

@@ -2,6 +2,7 @@
 
 from pydantic import Field
 
+from intervai_shared.settings import RateRule
 from intervai_shared.storage import StorageSettings
 
 
@@ -15,4 +16,4 @@ class ExportSettings(StorageSettings):
     export_threads: int = Field(4, ge=1, description="Exports at a time in one worker process.")
     render_processes: int = Field(1, ge=1, description="Files rendered at a time in one worker process.")
     render_seconds: float = Field(30.0, gt=0, description="What rendering one file may take.")
-    rate_limit_exports: str = Field("5/10 minutes", description="Exports, a person.")
+    rate_limit_exports: RateRule = Field("5/10 minutes", description="Exports, a person.")

@@ -2,7 +2,7 @@
 
 from pydantic import Field, SecretStr
 
-from intervai_shared.settings import ServiceSettings
+from intervai_shared.settings import RateRule, ServiceSettings
 
 
 class QaSettings(ServiceSettings):
@@ -18,7 +18,7 @@ class QaSettings(ServiceSettings):
     generation_batch: int = Field(10, ge=1, le=50, description="Questions asked of the model in one call.")
     generation_threads: int = Field(64, ge=1, description="Generations at a time in one worker process.")
 
-    rate_limit_generation: str = Field("20/hour", description="Generations, a person.")
+    rate_limit_generation: RateRule = Field("20/hour", description="Generations, a person.")
     trending_days: int = Field(30, ge=1, description="How far back trending topics look.")
     trending_half_life_days: float = Field(7.0, gt=0, description="After this a use of a topic counts half.")
     trending_min_users: int = Field(3, ge=1, description="A topic shows from so many different users on.")

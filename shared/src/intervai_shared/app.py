@@ -15,6 +15,7 @@ from intervai_shared.http.context import RequestContextMiddleware
 from intervai_shared.http.health import HEALTH_PATHS, health_routes
 from intervai_shared.http.idempotency import IdempotencyMiddleware
 from intervai_shared.http.problems import install_handlers
+from intervai_shared.logs import log
 from intervai_shared.resources import Container
 from intervai_shared.settings import ServiceSettings
 
@@ -35,9 +36,13 @@ def create_service_app(
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        async with open_container(settings) as container:
-            app.state.container = container
-            yield
+        try:
+            async with open_container(settings) as container:
+                app.state.container = container
+                yield
+        except Exception:
+            log.exception("cannot start, or not end in order")  # the server that runs us tells only that it failed
+            raise
 
     app = FastAPI(
         title=settings.service,
@@ -49,8 +54,8 @@ def create_service_app(
         middleware=[
             Middleware(RequestContextMiddleware),
             Middleware(AuthenticationMiddleware, public=public | HEALTH_PATHS | {OPENAPI_PATH}),
-            Middleware(IdempotencyMiddleware),
             Middleware(BodyLimitMiddleware, max_bytes=settings.max_body_bytes),
+            Middleware(IdempotencyMiddleware),
         ],
     )
     app.state.settings = settings

@@ -1,10 +1,20 @@
 """Settings that every process knows (12-factor, https://12factor.net/config), read from the environment."""
 
 import sys
-from typing import TypeVar
+from typing import Annotated, TypeVar
 
-from pydantic import Field, SecretStr, ValidationError
+import limits
+from pydantic import AfterValidator, Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict, SettingsError
+
+
+def _parsed(rule: str) -> str:
+    limits.parse(rule)  # raises ValueError, at the start and not at the first request
+    return rule
+
+
+#: Like `20/hour` or `5/10 minutes` (https://limits.readthedocs.io/en/stable/quickstart.html#rate-limit-string-notation).
+RateRule = Annotated[str, AfterValidator(_parsed)]
 
 
 class ServiceSettings(BaseSettings):
@@ -37,7 +47,7 @@ class ServiceSettings(BaseSettings):
     token_audience: str = "intervai"  # noqa: S105
     access_token_ttl_seconds: int = Field(600, ge=5, le=3600)
     rate_limit_scale: float = Field(1.0, ge=0, description="Multiplies every rate limit; 0 switches them off.")
-    rate_limit_general: str = Field("300/minute", description="Every signed-in request, a person.")
+    rate_limit_general: RateRule = Field("300/minute", description="Every signed-in request, a person.")
     max_body_bytes: int = Field(1_048_576, ge=1024)
 
 

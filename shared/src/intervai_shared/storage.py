@@ -63,7 +63,7 @@ class FileStorage:
 
     def signed_url(self, key: str, ttl_seconds: int) -> tuple[str, datetime]:
         """A URL that downloads the file, and when it stops working. Computed here, with no call to S3."""
-        expires_at = utc_now() + timedelta(seconds=ttl_seconds)
+        expires_at = utc_now().replace(microsecond=0) + timedelta(seconds=ttl_seconds)  # S3 signs whole seconds
         params = {"Bucket": self._bucket, "Key": key}
         return self._signer.generate_presigned_url("get_object", params, ExpiresIn=ttl_seconds), expires_at
 

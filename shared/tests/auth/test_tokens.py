@@ -49,7 +49,7 @@ async def test_a_real_access_token_of_auth_service_is_its_owner(settings: Servic
 async def test_a_good_token_is_its_user(verifier: TokenVerifier, issuer: Any) -> None:
     user_id, ends = ObjectId(), int(time.time()) + 60
     user = await verifier.user(issuer.token(sub=str(user_id), sid="s9", roles=["admin"], exp=ends))
-    assert (user.id, user.session_id, user.roles, user.expires_at) == (user_id, "s9", {"admin"}, ends)
+    assert (user.id, user.session_id, user.roles, user.expires_at) == (user_id, "s9", frozenset({"admin"}), ends)
 
 
 @pytest.mark.parametrize(

@@ -65,7 +65,7 @@ async def test_a_callers_request_id_is_kept_and_answered(client: httpx.AsyncClie
     ],
 )
 async def test_a_request_id_that_could_harm_a_log_is_replaced(client: httpx.AsyncClient, given: str) -> None:
-    answer = await client.get("/context", headers={"X-Request-Id": given.encode("latin-1")})  # type: ignore[dict-item]
+    answer = await client.get("/context", headers={b"X-Request-Id": given.encode("latin-1")})
     assert re.fullmatch("[0-9a-f]{32}", answer.headers["X-Request-Id"])
 
 

@@ -3,13 +3,13 @@ should."""
 
 import json
 from collections.abc import AsyncIterator, Awaitable, Callable
-from typing import Any
+from typing import Annotated, Any
 
 import httpx
 import pymongo.errors
 import pytest
 from fastapi import APIRouter, Header, HTTPException, Query, Request
-from pydantic import ValidationError
+from pydantic import Field, StringConstraints, ValidationError
 from pymongo import AsyncMongoClient
 
 from intervai_shared import redis as redis_module
@@ -23,8 +23,8 @@ router = APIRouter()
 
 
 class Topics(InputModel):
-    title: Text
-    topics: list[Text]
+    title: Annotated[Text, StringConstraints(max_length=60)]
+    topics: Annotated[list[Text], Field(max_length=20)]
 
 
 @router.post("/topics")
@@ -123,6 +123,13 @@ async def test_a_body_that_is_no_object_of_ours_is_the_clients_error(client: htt
 async def test_text_that_cannot_be_stored_is_the_clients_error(client: httpx.AsyncClient, text: str) -> None:
     answer = await client.post("/topics", content=text, headers={"Content-Type": "application/json"})
     assert problem(answer)["status"] == 422
+
+
+async def test_a_text_is_counted_in_characters_and_a_list_in_items(client: httpx.AsyncClient) -> None:
+    answer = await client.post("/topics", json={"title": "x" * 61, "topics": ["a"] * 21})
+    messages = {item["field"]: item["message"] for item in problem(answer)["errors"]}
+    assert "60 characters" in messages["title"]
+    assert "20 items" in messages["topics"]
 
 
 async def test_what_a_wrong_field_held_is_not_echoed(client: httpx.AsyncClient) -> None:

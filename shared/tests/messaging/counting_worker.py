@@ -28,7 +28,7 @@ jobs.LEASE_SECONDS = 0.8
 jobs.RENEW_SECONDS = 0.1
 jobs.LOOK_SECONDS = 0.1
 tasks.RESTART_SECONDS = 0.1
-TimeLimit.__init__.__kwdefaults__["interval"] = 100  # milliseconds between two looks at the clock
+TimeLimit.__init__.__kwdefaults__.update(interval=100)  # milliseconds between two looks at the clock
 THREADS = 8
 
 

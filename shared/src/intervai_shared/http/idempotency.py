@@ -11,7 +11,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from intervai_shared import mongo
 from intervai_shared.auth.principal import SCOPE_KEY, User
-from intervai_shared.errors import InvalidError, ProblemError, TooLargeError, problem_response
+from intervai_shared.errors import InvalidError, ProblemError, problem_response
 from intervai_shared.idempotency import Answer, Execution, IdempotencyKeys
 from intervai_shared.logs import log
 
@@ -22,7 +22,7 @@ _KEY = re.compile(r'"?([\x21\x23-\x7e]{1,255})"?')
 
 
 class IdempotencyMiddleware:
-    """Handles a signed-in POST with a key once. Stands inside of the authentication."""
+    """Handles a signed-in POST with a key once. Stands inside of the authentication and of the body limit."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
@@ -36,7 +36,7 @@ class IdempotencyMiddleware:
             return await self._app(scope, receive, send)
         try:
             key_id = _key_id(key, caller, scope)
-            body = await _read(scope, receive)
+            body = await Request(scope, receive).body()
             begun = await _keys(scope).begin(key_id, caller.id, hashlib.sha256(body).hexdigest())
         except ProblemError as error:
             return await problem_response(error, scope["path"])(scope, receive, send)
@@ -113,17 +113,6 @@ def _key_id(key: str, caller: User, scope: Scope) -> str:
     if not (match := _KEY.fullmatch(key)):
         raise InvalidError([{"field": "header.Idempotency-Key", "message": "must be 1 to 255 visible characters"}])
     return hashlib.sha256(f"{caller.id} {scope['path']} {match[1]}".encode()).hexdigest()
-
-
-async def _read(scope: Scope, receive: Receive) -> bytes:
-    """The whole body. Raises ProblemError (413) when it is larger than any route takes."""
-    most = scope["app"].state.settings.max_body_bytes
-    body = bytearray()
-    async for chunk in Request(scope, receive).stream():
-        body += chunk
-        if len(body) > most:
-            raise TooLargeError(f"The body may have {most} bytes.")
-    return bytes(body)
 
 
 def _replay(answer: Answer) -> Response:

@@ -1,5 +1,6 @@
 """Turns every exception of a request into problem+json, in one place."""
 
+import re
 from collections.abc import Mapping
 from http import HTTPStatus
 from typing import Any
@@ -36,7 +37,7 @@ async def _on_problem(request: Request, error: Exception) -> Response:
 
 async def _on_validation(request: Request, error: Exception) -> Response:
     assert isinstance(error, RequestValidationError)  # noqa: S101  narrows the type for mypy
-    errors = [{"field": _field(item), "message": str(item["msg"])} for item in error.errors()]
+    errors = [{"field": _field(item), "message": _message(item)} for item in error.errors()]
     return problem_response(InvalidError(errors), request.url.path)
 
 
@@ -60,6 +61,12 @@ def unavailable(error: Exception, path: str) -> UnavailableError:
     """The problem that one of `UNAVAILABLE` is, noted in the log."""
     log.warning("dependency unavailable", path=path, error=repr(error))
     return UnavailableError("A part of the system is not reachable now.")
+
+
+def _message(error: Mapping[str, Any]) -> str:
+    """pydantic's, but for the length of a text, which it counts in items where a validator stands before the limit."""
+    message = str(error["msg"])
+    return re.sub(r"\bitems?\b", "characters", message) if isinstance(error.get("input"), str) else message
 
 
 def _field(error: Mapping[str, Any]) -> str:
