@@ -70,7 +70,7 @@ leaf = st.sampled_from(
 def test_extended_json_that_makes_no_sense_is_refused_and_never_an_error_of_ours(pairs: list[tuple[str, str]]) -> None:
     text = "[{" + ", ".join(f'"{name}": {value}' for name, value in pairs) + "}]"
     with pytest.raises(InvalidError):
-        decode_cursor(encoded(text), [ObjectId])
+        decode_cursor(encoded(text), [ObjectId, ObjectId])  # of a list with two sort keys, so never a good one
 
 
 def test_a_cursor_nested_deeper_than_can_be_read_is_refused() -> None:

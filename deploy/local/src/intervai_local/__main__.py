@@ -77,6 +77,7 @@ def main() -> int:
         Console(stderr=True, highlight=False, soft_wrap=True).print(str(error), markup=False)
         return 1
     except KeyboardInterrupt:
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)  # make passes on what we got ourselves
         return 0 if options.command == "logs" else 130
 
 
