@@ -1,16 +1,13 @@
 """Exports in Mongo: each is its own job record."""
 
-from datetime import datetime
-
 from bson import ObjectId
-from pymongo import ASCENDING, DESCENDING, IndexModel
+from pymongo import ASCENDING, IndexModel
 
+from intervai_shared.http.paging import NEWEST_FIRST, Position
 from intervai_shared.models import Document
 from intervai_shared.mongo import Database, Session
 
-INDEXES = {"exports": [IndexModel([("user", ASCENDING), ("createdAt", DESCENDING), ("_id", DESCENDING)])]}
-#: Types of a list position: `createdAt`, `_id`.
-POSITION = (datetime, ObjectId)
+INDEXES = {"exports": [IndexModel([("user", ASCENDING), *NEWEST_FIRST.sort])]}
 
 
 class ExportRepository:
@@ -27,14 +24,9 @@ class ExportRepository:
         """One export of the user."""
         return await self._exports.find_one({"_id": export_id, "user": user})
 
-    async def page(self, user: ObjectId, limit: int, after: list[object] | None) -> list[Document]:
+    async def page(self, user: ObjectId, limit: int, after: Position | None) -> list[Document]:
         """The newest exports after a position."""
-        where: Document = {"user": user}
-        if after:
-            created_at, last_id = after
-            where["$or"] = [{"createdAt": {"$lt": created_at}}, {"createdAt": created_at, "_id": {"$lt": last_id}}]
-        order = [("createdAt", DESCENDING), ("_id", DESCENDING)]
-        return await self._exports.find(where).sort(order).limit(limit).to_list()
+        return await NEWEST_FIRST.find(self._exports, {"user": user}, limit, after)
 
     async def delete(self, user: ObjectId, export_id: ObjectId) -> bool:
         """False when the user has no such export."""

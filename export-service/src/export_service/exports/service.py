@@ -2,12 +2,12 @@
 
 from bson import ObjectId
 
-from export_service.exports.repository import POSITION, ExportRepository
+from export_service.exports.repository import ExportRepository
 from export_service.exports.schemas import ExportRequest
 from export_service.exports.sessions import SessionSource
 from export_service.settings import ExportSettings
 from intervai_shared.errors import ConflictError, NotFoundError, UnavailableError
-from intervai_shared.http.paging import decode_cursor, encode_cursor
+from intervai_shared.http.paging import NEWEST_FIRST
 from intervai_shared.jobs import JobRecords
 from intervai_shared.models import Document
 from intervai_shared.mongo import Session
@@ -66,11 +66,9 @@ class ExportService:
 
     async def page(self, user: ObjectId, limit: int, cursor: str | None) -> Document:
         """A page of the user's exports, the newest first."""
-        after = decode_cursor(cursor, POSITION) if cursor else None
-        items = await self._exports.page(user, limit + 1, after)
-        shown = items[:limit]
-        following = encode_cursor([shown[-1]["createdAt"], shown[-1]["_id"]]) if len(items) > limit else None
-        return {"items": [self._with_url(item) for item in shown], "nextCursor": following}
+        found = await self._exports.page(user, limit + 1, NEWEST_FIRST.position(cursor))
+        page = NEWEST_FIRST.page(found, limit)
+        return {**page, "items": [self._with_url(export) for export in page["items"]]}
 
     async def download_url(self, user: ObjectId, export_id: ObjectId) -> str:
         """A fresh signed URL. Raises NotFoundError, and ConflictError while the export is not ready."""

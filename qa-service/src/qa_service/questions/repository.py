@@ -4,15 +4,16 @@ import re
 from datetime import datetime
 
 from bson import ObjectId
-from pymongo import ASCENDING, DESCENDING, IndexModel
+from pymongo import ASCENDING, IndexModel
 
+from intervai_shared.http.paging import ListOrder, Position
 from intervai_shared.models import Document, utc_now
 from intervai_shared.mongo import Database, Session
 
-_ORDER = [("isPinned", DESCENDING), ("createdAt", DESCENDING), ("_id", DESCENDING)]
+PINNED_FIRST = ListOrder({"isPinned": bool, "createdAt": datetime, "_id": ObjectId})
 INDEXES = {
     "questions": [
-        IndexModel([("session", ASCENDING), *_ORDER]),
+        IndexModel([("session", ASCENDING), *PINNED_FIRST.sort]),
         IndexModel(
             [("generation", ASCENDING), ("ordinal", ASCENDING)],
             unique=True,
@@ -20,8 +21,6 @@ INDEXES = {
         ),
     ]
 }
-#: Types of a list position: `isPinned`, `createdAt`, `_id`.
-POSITION = (bool, datetime, ObjectId)
 
 
 class QuestionRepository:
@@ -39,17 +38,15 @@ class QuestionRepository:
         return await self._questions.find_one({"_id": question_id, "user": user})
 
     async def page(
-        self, user: ObjectId, session_id: ObjectId, filters: Document, limit: int, after: list[object] | None
+        self, user: ObjectId, session_id: ObjectId, filters: Document, limit: int, after: Position | None
     ) -> list[Document]:
         """Questions of a session after a position: the pinned first, then the newest."""
         where = {"session": session_id, "user": user, **_conditions(filters)}
-        if after:
-            where["$or"] = _following(after)
-        return await self._questions.find(where).sort(_ORDER).limit(limit).to_list()
+        return await PINNED_FIRST.find(self._questions, where, limit, after)
 
     async def all_of_session(self, user: ObjectId, session_id: ObjectId) -> list[Document]:
         """All questions of a session in list order."""
-        return await self._questions.find({"session": session_id, "user": user}).sort(_ORDER).to_list()
+        return await self._questions.find({"session": session_id, "user": user}).sort(PINNED_FIRST.sort).to_list()
 
     async def texts_of_session(
         self, user: ObjectId, session_id: ObjectId, transaction: Session | None = None
@@ -81,12 +78,3 @@ def _conditions(filters: Document) -> Document:
     if piece := where.pop("q", None):
         where["text"] = {"$regex": re.escape(piece), "$options": "i"}
     return where
-
-
-def _following(after: list[object]) -> list[Document]:
-    pinned, created_at, last_id = after
-    return [
-        {"isPinned": {"$lt": pinned}},
-        {"isPinned": pinned, "createdAt": {"$lt": created_at}},
-        {"isPinned": pinned, "createdAt": created_at, "_id": {"$lt": last_id}},
-    ]

@@ -3,11 +3,10 @@
 from bson import ObjectId
 
 from intervai_shared.errors import NotFoundError
-from intervai_shared.http.paging import decode_cursor, encode_cursor
 from intervai_shared.models import Document, utc_now
 from intervai_shared.mongo import Mongo
 from intervai_shared.mongo import Session as MongoSession
-from qa_service.questions.repository import POSITION, QuestionRepository
+from qa_service.questions.repository import PINNED_FIRST, QuestionRepository
 from qa_service.questions.schemas import NewQuestion, QuestionChange
 from qa_service.sessions.repository import SessionRepository
 
@@ -24,15 +23,10 @@ class QuestionService:
         self, user: ObjectId, session_id: ObjectId, filters: Document, limit: int, cursor: str | None
     ) -> Document:
         """A page of a session's questions: the pinned first, then the newest. Raises NotFoundError."""
-        after = decode_cursor(cursor, POSITION) if cursor else None
-        items = await self._questions.page(user, session_id, filters, limit + 1, after)
-        if not items and await self._sessions.get(user, session_id) is None:
+        found = await self._questions.page(user, session_id, filters, limit + 1, PINNED_FIRST.position(cursor))
+        if not found and await self._sessions.get(user, session_id) is None:
             raise NotFoundError("There is no such session.")
-        shown = items[:limit]
-        following = None
-        if len(items) > limit:
-            following = encode_cursor([shown[-1][field] for field in ("isPinned", "createdAt", "_id")])
-        return {"items": shown, "nextCursor": following}
+        return PINNED_FIRST.page(found, limit)
 
     async def add(self, user: ObjectId, session_id: ObjectId, wanted: NewQuestion) -> Document:
         """Adds a question of one's own. Raises NotFoundError when the user has no such session."""

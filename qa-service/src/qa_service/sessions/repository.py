@@ -1,22 +1,19 @@
 """Sessions in Mongo. Shard key: `user`, hashed."""
 
-from datetime import datetime
-
 from bson import ObjectId
-from pymongo import ASCENDING, DESCENDING, IndexModel
+from pymongo import ASCENDING, IndexModel
 
+from intervai_shared.http.paging import NEWEST_FIRST, Position
 from intervai_shared.models import Document, utc_now
 from intervai_shared.mongo import Database
 from intervai_shared.mongo import Session as MongoSession
 
 INDEXES = {
     "sessions": [
-        IndexModel([("user", ASCENDING), ("createdAt", DESCENDING), ("_id", DESCENDING)]),
+        IndexModel([("user", ASCENDING), *NEWEST_FIRST.sort]),
         IndexModel([("user", ASCENDING), ("status", ASCENDING)]),
     ]
 }
-#: Types of a list position: `createdAt`, `_id`.
-POSITION = (datetime, ObjectId)
 
 
 class SessionRepository:
@@ -33,14 +30,9 @@ class SessionRepository:
         """One session of the user."""
         return await self._sessions.find_one({"_id": session_id, "user": user})
 
-    async def page(self, user: ObjectId, limit: int, after: list[object] | None) -> list[Document]:
+    async def page(self, user: ObjectId, limit: int, after: Position | None) -> list[Document]:
         """The newest sessions after a position."""
-        where: Document = {"user": user}
-        if after:
-            created_at, last_id = after
-            where["$or"] = [{"createdAt": {"$lt": created_at}}, {"createdAt": created_at, "_id": {"$lt": last_id}}]
-        order = [("createdAt", DESCENDING), ("_id", DESCENDING)]
-        return await self._sessions.find(where).sort(order).limit(limit).to_list()
+        return await NEWEST_FIRST.find(self._sessions, {"user": user}, limit, after)
 
     async def update(self, user: ObjectId, session_id: ObjectId, fields: Document) -> bool:
         """False when the user has no such session."""

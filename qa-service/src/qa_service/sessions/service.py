@@ -3,13 +3,13 @@
 from bson import ObjectId
 
 from intervai_shared.errors import NotFoundError
-from intervai_shared.http.paging import decode_cursor, encode_cursor
+from intervai_shared.http.paging import NEWEST_FIRST
 from intervai_shared.models import Document, utc_now
 from intervai_shared.mongo import Session as MongoSession
 from intervai_shared.resources import Resources
 from qa_service.generation.service import GenerationService
 from qa_service.questions.repository import QuestionRepository
-from qa_service.sessions.repository import POSITION, SessionRepository
+from qa_service.sessions.repository import SessionRepository
 from qa_service.sessions.schemas import SessionChange, SessionStart
 
 
@@ -57,11 +57,8 @@ class SessionService:
 
     async def page(self, user: ObjectId, limit: int, cursor: str | None) -> Document:
         """A page of the user's sessions, the newest first."""
-        after = decode_cursor(cursor, POSITION) if cursor else None
-        items = await self._sessions.page(user, limit + 1, after)
-        shown = items[:limit]
-        following = encode_cursor([shown[-1]["createdAt"], shown[-1]["_id"]]) if len(items) > limit else None
-        return {"items": shown, "nextCursor": following}
+        found = await self._sessions.page(user, limit + 1, NEWEST_FIRST.position(cursor))
+        return NEWEST_FIRST.page(found, limit)
 
     async def change(self, user: ObjectId, session_id: ObjectId, change: SessionChange) -> Document:
         """The session after the change. Raises NotFoundError."""
