@@ -111,3 +111,15 @@ async def test_the_limit_of_one_person_is_not_anothers(
     theirs = (await other.http.post("/api/v1/sessions", json=made)).json()["id"]
     token = {"Authorization": f"Bearer {other.tokens['accessToken']}"}
     assert (await api.post(PATH, json=body(theirs), headers=token)).status_code == 202
+
+
+async def test_past_the_length_of_the_queue_nothing_more_is_promised(
+    api: httpx.AsyncClient, app: FastAPI, session_id: str, database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    exports = app.state.container.exports
+    monkeypatch.setattr(exports, "_settings", exports._settings.model_copy(update={"queue_limit_exports": 1}))
+    await database.outbox.insert_one({"state": "pending", "queue": QUEUE})
+    answer = await api.post(PATH, json=body(session_id))
+    assert (answer.status_code, answer.headers["content-type"]) == (503, "application/problem+json")
+    assert int(answer.headers["retry-after"]) > 0
+    assert await database.exports.count_documents({}) == 0

@@ -164,3 +164,16 @@ async def test_an_unknown_session_uses_up_nothing(
     for _ in range(3):
         answer = await http.post(f"/api/v1/sessions/{ObjectId()}/generations", json={})
         assert answer.status_code == 404
+
+
+async def test_past_the_length_of_the_queue_nothing_more_is_promised(
+    http: httpx.AsyncClient, container: QaContainer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    few = container.generation._settings.model_copy(update={"queue_limit_generation": 1})
+    monkeypatch.setattr(container.generation, "_settings", few)
+    await container.resources.mongo.db.outbox.insert_one({"state": "pending", "queue": "generation"})
+    answer = await http.post("/api/v1/sessions", json=BODY)
+    assert (answer.status_code, answer.headers["content-type"]) == (503, "application/problem+json")
+    assert int(answer.headers["retry-after"]) > 0
+    assert (await http.post("/api/v1/sessions", json={**BODY, "generate": False})).status_code == 201
+    assert await stored(container, "jobs") == []

@@ -16,4 +16,5 @@ class ExportSettings(StorageSettings):
     export_threads: int = Field(4, ge=1, description="Exports at a time in one worker process.")
     render_processes: int = Field(1, ge=1, description="Files rendered at a time in one worker process.")
     render_seconds: float = Field(30.0, gt=0, description="What rendering one file may take.")
+    queue_limit_exports: int = Field(1000, ge=1, description="Exports that wait; past it new ones are refused (503).")
     rate_limit_exports: RateRule = Field("5/10 minutes", description="Exports, a person.")

@@ -40,7 +40,7 @@ async def open_container(settings: QaSettings) -> AsyncIterator[QaContainer]:
         session_repository = sessions.SessionRepository(db)
         question_repository = questions.QuestionRepository(db)
         job_repository = jobs.JobRepository(db)
-        generation = GenerationService(resources, settings.rate_limit_generation, session_repository, job_repository)
+        generation = GenerationService(resources, settings, session_repository, job_repository)
         yield QaContainer(
             resources,
             SessionService(resources, session_repository, question_repository, generation),

@@ -18,6 +18,9 @@ class QaSettings(ServiceSettings):
     generation_batch: int = Field(10, ge=1, le=50, description="Questions asked of the model in one call.")
     generation_threads: int = Field(64, ge=1, description="Generations at a time in one worker process.")
 
+    queue_limit_generation: int = Field(
+        1000, ge=1, description="Generations that wait or run; past it new ones are refused (503)."
+    )
     rate_limit_generation: RateRule = Field("20/hour", description="Generations, a person.")
     trending_days: int = Field(30, ge=1, description="How far back trending topics look.")
     trending_half_life_days: float = Field(7.0, gt=0, description="After this a use of a topic counts half.")

@@ -23,6 +23,7 @@ from intervai_shared.http.limits import RateLimits
 from intervai_shared.live import LiveUpdates
 from intervai_shared.logs import log
 from intervai_shared.messaging import inbox, outbox
+from intervai_shared.messaging.backpressure import Backpressure
 from intervai_shared.mongo import Mongo
 from intervai_shared.settings import ServiceSettings
 from intervai_shared.tasks import keep_running
@@ -44,6 +45,7 @@ class Resources:
     limits: RateLimits
     live: LiveUpdates
     outbox: outbox.Outbox
+    backpressure: Backpressure
     health: Health
 
 
@@ -85,6 +87,7 @@ async def open_resources(settings: ServiceSettings, indexes: Indexes) -> AsyncIt
             limits=RateLimits(client, settings),
             live=LiveUpdates(client, settings.service),
             outbox=outbox.Outbox(database, client, settings.service),
+            backpressure=Backpressure(client, database.db, settings.service),
             health=_health(database, client),
         )
 

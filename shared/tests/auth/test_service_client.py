@@ -3,9 +3,11 @@
 The sister is a transport here, since the real ones fail only when one stops them."""
 
 import asyncio
+import time
 from collections.abc import Callable
 from typing import Any
 
+import circuitbreaker
 import httpx
 import pytest
 
@@ -141,3 +143,30 @@ async def test_our_secret_is_in_no_error(client: ServiceClient, sisters: Sisters
         await client.get("user-service", "/internal/thing")
     told = f"{caught.value} {caught.value.detail} {caught.value.__cause__!r}"
     assert settings.service_client_secret.get_secret_value() not in told
+
+
+async def test_a_token_that_is_refused_is_replaced(client: ServiceClient, sisters: Sisters) -> None:
+    sisters.answers = [httpx.Response(401)]
+    assert await client.get("qa-service", "/internal/thing") == {"ok": True}
+    assert [request.headers["Authorization"] for request in sisters.asked] == ["Bearer t1", "Bearer t2"]
+
+
+async def test_a_sister_that_goes_on_failing_is_left_alone_until_she_answers_again(
+    client: ServiceClient, sisters: Sisters, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sisters.answers = [httpx.Response(503) for _ in range(module.BREAK_AFTER)]
+    while sisters.answers:
+        with pytest.raises(UnavailableError):
+            await client.get("qa-service", "/internal/thing")
+    asked = len(sisters.asked)
+    with pytest.raises(UnavailableError) as refused:
+        await client.get("qa-service", "/internal/thing")
+    assert 1 <= int(refused.value.headers["Retry-After"]) <= module.BREAK_SECONDS
+    assert len(sisters.asked) == asked
+    assert await client.get("user-service", "/internal/thing") == {"ok": True}
+
+    later = time.monotonic() + module.BREAK_SECONDS + 1
+    monkeypatch.setattr(circuitbreaker, "monotonic", lambda: later)
+    assert await client.get("qa-service", "/internal/thing") == {"ok": True}
+    monkeypatch.undo()
+    assert await client.get("qa-service", "/internal/thing") == {"ok": True}

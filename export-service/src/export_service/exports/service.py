@@ -42,9 +42,10 @@ class ExportService:
         Raises:
             NotFoundError: the user has no such session.
             TooManyRequestsError: the user's exports of these minutes are used up.
-            UnavailableError: qa-service cannot be asked now.
+            UnavailableError: qa-service cannot be asked now, or too many exports wait already.
         """
         await self._sessions.get(user, wanted.session_id)
+        await self._resources.backpressure.check(QUEUE, self._settings.queue_limit_exports)
         await self._resources.limits.hit("exports", self._settings.rate_limit_exports, str(user))
         options = wanted.options.model_dump(by_alias=True)
         export = JobRecords.new(

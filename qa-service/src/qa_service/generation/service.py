@@ -12,6 +12,7 @@ from intervai_shared.resources import Resources
 from qa_service.generation.schemas import GenerationRequest
 from qa_service.jobs.repository import JobRepository
 from qa_service.sessions.repository import SessionRepository
+from qa_service.settings import QaSettings
 
 KIND = "generation"
 ACTOR = "generate_questions"
@@ -21,15 +22,18 @@ QUEUE = "generation"
 class GenerationService:
     """Starts generations; the worker's `Generator` does them."""
 
-    def __init__(self, resources: Resources, rate_limit: str, sessions: SessionRepository, jobs: JobRepository) -> None:
+    def __init__(
+        self, resources: Resources, settings: QaSettings, sessions: SessionRepository, jobs: JobRepository
+    ) -> None:
         self._resources = resources
-        self._rate_limit = rate_limit
+        self._settings = settings
         self._sessions = sessions
         self._jobs = jobs
 
-    async def check_limit(self, user: ObjectId) -> None:
-        """Counts one generation of the user. Raises TooManyRequestsError."""
-        await self._resources.limits.hit(KIND, self._rate_limit, str(user))
+    async def check_may_start(self, user: ObjectId) -> None:
+        """Counts one generation of the user. Raises TooManyRequestsError, and UnavailableError when too many wait."""
+        await self._resources.backpressure.check(QUEUE, self._settings.queue_limit_generation)
+        await self._resources.limits.hit(KIND, self._settings.rate_limit_generation, str(user))
 
     async def start(self, user: ObjectId, session_id: ObjectId, wanted: GenerationRequest) -> Document:
         """Queues a generation of more questions; the job record.
@@ -38,13 +42,14 @@ class GenerationService:
             NotFoundError: the user has no such session.
             ConflictError: it has been cancelled.
             TooManyRequestsError: the user's generations of this hour are used up.
+            UnavailableError: too many generations wait already.
         """
         session = await self._sessions.get(user, session_id)
         if session is None:
             raise NotFoundError("There is no such session.")
         if session["status"] == "cancelled":
             raise ConflictError("The session has been cancelled.")
-        await self.check_limit(user)
+        await self.check_may_start(user)
         extra = {"difficulty": wanted.difficulty, "topics": wanted.topics}
 
         async def store(transaction: Session) -> Document:

@@ -33,10 +33,11 @@ class SessionService:
 
         Raises:
             TooManyRequestsError: the user's generations of this hour are used up.
+            UnavailableError: too many generations wait already.
         """
         session = _new_session(wanted)
         if wanted.generate:
-            await self._generation.check_limit(user)
+            await self._generation.check_may_start(user)
 
         async def store(transaction: MongoSession) -> Document:
             await self._sessions.insert(user, session, transaction)

@@ -6,6 +6,7 @@ from typing import Any
 
 import httpx
 import stamina
+from circuitbreaker import CircuitBreaker
 
 from intervai_shared import context
 from intervai_shared.errors import NotFoundError, UnavailableError
@@ -14,14 +15,21 @@ from intervai_shared.settings import ServiceSettings
 #: Seconds before its end at which a service token is replaced.
 RENEW_SECONDS = 30.0
 _RETRIED_STATUS = frozenset({502, 503, 504})
+#: Failed tries in a row after which a service is left alone for a while: its callers answer at once, it can recover.
+BREAK_AFTER = 8
+BREAK_SECONDS = 5
 
 
 class _TryAgainError(Exception):
     """The answer was a passing fault of the way."""
 
 
+_FAULTS = (httpx.TransportError, _TryAgainError)
+
+
 class ServiceClient:
-    """Reads of other services: retried on passing faults, with time-outs, carrying the request's context."""
+    """Reads of other services: retried on passing faults, with time-outs and a circuit breaker a service
+    (https://martinfowler.com/bliki/CircuitBreaker.html), carrying the request's context."""
 
     def __init__(self, http: httpx.AsyncClient, settings: ServiceSettings) -> None:
         self._http = http
@@ -29,16 +37,18 @@ class ServiceClient:
         self._secret = settings.service_client_secret
         self._tokens: dict[str, tuple[str, float]] = {}
         self._lock = asyncio.Lock()
+        self._breakers: dict[str, CircuitBreaker] = {}
 
     async def get(self, service: str, path: str, **params: Any) -> Any:
         """The JSON that `service` answers on its internal `path`.
 
         Raises:
             NotFoundError: it says 404.
-            UnavailableError: it cannot be reached, or answers something unexpected.
+            UnavailableError: it cannot be reached, has failed too often just now, or answers something unexpected.
         """
+        breaker = self._breakers.setdefault(service, CircuitBreaker(BREAK_AFTER, BREAK_SECONDS, _FAULTS, service))
         try:
-            response = await self._get(service, path, params)
+            response = await self._get(breaker, service, path, params)
         except (httpx.HTTPError, _TryAgainError) as error:
             raise UnavailableError(f"{service} is not reachable now.") from error
         if response.status_code == 404:
@@ -47,13 +57,18 @@ class ServiceClient:
             raise UnavailableError(f"{service} answered {response.status_code}.")
         return response.json()
 
-    @stamina.retry(on=(httpx.TransportError, _TryAgainError), attempts=4, wait_initial=0.2, wait_max=2.0, timeout=15.0)
-    async def _get(self, service: str, path: str, params: dict[str, Any]) -> httpx.Response:
-        headers = {**context.outgoing_headers(), "Authorization": f"Bearer {await self.token_for(service)}"}
-        response = await self._http.get(f"/{service}{path}", params=params, headers=headers)
-        if response.status_code in _RETRIED_STATUS:
-            raise _TryAgainError(f"{service} answered {response.status_code}")
-        return response
+    @stamina.retry(on=_FAULTS, attempts=4, wait_initial=0.2, wait_max=2.0, timeout=15.0)
+    async def _get(self, breaker: CircuitBreaker, service: str, path: str, params: dict[str, Any]) -> httpx.Response:
+        if breaker.opened:
+            raise UnavailableError(f"{service} is not reachable now.", max(1, breaker.open_remaining))
+        with breaker:
+            headers = {**context.outgoing_headers(), "Authorization": f"Bearer {await self.token_for(service)}"}
+            response = await self._http.get(f"/{service}{path}", params=params, headers=headers)
+            if response.status_code == 401:  # its keys or ours have changed before the token's end
+                self._tokens.pop(service, None)
+            if response.status_code in _RETRIED_STATUS | {401}:
+                raise _TryAgainError(f"{service} answered {response.status_code}")
+            return response
 
     async def token_for(self, audience: str) -> str:
         """A token for one service, from memory while it lives; one fetch at a time.
