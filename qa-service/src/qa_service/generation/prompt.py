@@ -4,7 +4,7 @@ from typing import Any
 
 import orjson
 
-VERSION = "questions-1"
+VERSION = "questions-2"
 
 _SYSTEM = """\
 You prepare people for job interviews. You get the description of an interview as JSON between the lines <interview> and
@@ -16,6 +16,7 @@ Write exactly `count` interview questions with model answers that fit the role, 
 - Where `difficulty` is null, mix the difficulties as fits the experience; otherwise use only that one.
 - Ask what good interviewers ask: understanding, trade-offs, debugging, design. No trivia.
 - Answers are correct, concrete and complete; key points are claims that a grader can check.
+- Texts are plain: code stands between backticks or in ``` fences, and there is no other Markdown.
 - Never repeat or rephrase a question of `exclude`.
 - Write in the language of the role and the topics.
 """
