@@ -44,5 +44,5 @@ def create_worker() -> ServiceWorker[ExportSettings, ExportWorker]:
     """Reads the settings from the environment."""
     settings = load_settings(ExportSettings)
     worker = ServiceWorker(settings, open_worker, threads=settings.export_threads)
-    worker.actor(tasks.make_export, QUEUE)
+    worker.actor(tasks.make_export, QUEUE, records="exports")
     return worker

@@ -57,6 +57,6 @@ def create_worker() -> ServiceWorker[QaSettings, QaWorker]:
     """Reads the settings from the environment."""
     settings = load_settings(QaSettings)
     worker = ServiceWorker(settings, open_worker, threads=settings.generation_threads, subscribers=SUBSCRIBERS)
-    worker.actor(generation.generate_questions, QUEUE)
+    worker.actor(generation.generate_questions, QUEUE, records="jobs")
     worker.on_events(analytics.event_handlers)
     return worker

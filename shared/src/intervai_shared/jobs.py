@@ -13,6 +13,7 @@ from typing import Any
 
 from bson import ObjectId
 from prometheus_client import Counter
+from pymongo import ASCENDING, IndexModel
 from pymongo.errors import PyMongoError
 
 from intervai_shared.live import LiveUpdates
@@ -26,6 +27,8 @@ RENEW_SECONDS = 10.0
 LOOK_SECONDS = 1.0
 MAX_ATTEMPTS = 3
 FINAL = ("succeeded", "failed", "cancelled")
+#: Every collection of job records has it: those that wait or run are looked through for forgotten ones.
+SWEEP_INDEX = IndexModel([("status", ASCENDING), ("updatedAt", ASCENDING)])
 ENDED = Counter("intervai_jobs_ended_total", "Runs of jobs by how they ended", ["kind", "result"])
 
 

@@ -24,6 +24,7 @@ from intervai_shared.live import LiveUpdates
 from intervai_shared.logs import log
 from intervai_shared.messaging import inbox, outbox
 from intervai_shared.messaging.backpressure import Backpressure
+from intervai_shared.messaging.queues import QueueLengths
 from intervai_shared.mongo import Mongo
 from intervai_shared.settings import ServiceSettings
 from intervai_shared.tasks import keep_running
@@ -87,7 +88,7 @@ async def open_resources(settings: ServiceSettings, indexes: Indexes) -> AsyncIt
             limits=RateLimits(client, settings),
             live=LiveUpdates(client, settings.service),
             outbox=outbox.Outbox(database, client, settings.service),
-            backpressure=Backpressure(client, database.db, settings.service),
+            backpressure=Backpressure(QueueLengths(client, database.db, settings.service)),
             health=_health(database, client),
         )
 

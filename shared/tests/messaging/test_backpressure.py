@@ -14,6 +14,7 @@ from intervai_shared.messaging import backpressure as module
 from intervai_shared.messaging import broker
 from intervai_shared.messaging.backpressure import Backpressure
 from intervai_shared.messaging.outbox import Outbox
+from intervai_shared.messaging.queues import QueueLengths
 from intervai_shared.messaging.relay import Relay
 from intervai_shared.mongo import Mongo, Session
 from intervai_shared.settings import ServiceSettings
@@ -44,7 +45,7 @@ async def refuses(pressure: Backpressure, most: int) -> bool:
 def pressure(redis: Redis, mongo: Mongo, service: str, monkeypatch: pytest.MonkeyPatch) -> Backpressure:
     """One that looks each time."""
     monkeypatch.setattr(module, "BELIEVE_SECONDS", -1.0)
-    return Backpressure(redis, mongo.db, service)
+    return Backpressure(QueueLengths(redis, mongo.db, service))
 
 
 async def test_what_waits_in_the_outbox_counts(
@@ -86,8 +87,8 @@ async def test_without_redis_the_outbox_is_what_counts(
 ) -> None:
     dead = redis_module.connect(without_redis)
     await add(mongo, redis, service, 2)
-    assert await refuses(Backpressure(dead, mongo.db, service), 2)
-    assert not await refuses(Backpressure(dead, mongo.db, service), 3)
+    assert await refuses(Backpressure(QueueLengths(dead, mongo.db, service)), 2)
+    assert not await refuses(Backpressure(QueueLengths(dead, mongo.db, service)), 3)
     await dead.aclose()
 
 
@@ -95,7 +96,7 @@ async def test_a_length_is_believed_for_a_moment(
     mongo: Mongo, redis: Redis, service: str, clock_of: Callable[[ModuleType], Any]
 ) -> None:
     clock = clock_of(module)
-    pressure = Backpressure(redis, mongo.db, service)
+    pressure = Backpressure(QueueLengths(redis, mongo.db, service))
     assert not await refuses(pressure, 2)
     await add(mongo, redis, service, 2)
     assert not await refuses(pressure, 2)

@@ -4,10 +4,11 @@ from bson import ObjectId
 from pymongo import ASCENDING, IndexModel
 
 from intervai_shared.http.paging import NEWEST_FIRST, Position
+from intervai_shared.jobs import SWEEP_INDEX
 from intervai_shared.models import Document
 from intervai_shared.mongo import Database, Session
 
-INDEXES = {"exports": [IndexModel([("user", ASCENDING), *NEWEST_FIRST.sort])]}
+INDEXES = {"exports": [IndexModel([("user", ASCENDING), *NEWEST_FIRST.sort]), SWEEP_INDEX]}
 
 
 class ExportRepository:

@@ -3,10 +3,11 @@
 from bson import ObjectId
 from pymongo import ASCENDING, DESCENDING, IndexModel
 
+from intervai_shared.jobs import SWEEP_INDEX
 from intervai_shared.models import Document
 from intervai_shared.mongo import Database, Session
 
-INDEXES = {"jobs": [IndexModel([("user", ASCENDING), ("createdAt", DESCENDING)])]}
+INDEXES = {"jobs": [IndexModel([("user", ASCENDING), ("createdAt", DESCENDING)]), SWEEP_INDEX]}
 
 
 class JobRepository:

@@ -3,13 +3,11 @@
 import time
 
 from prometheus_client import Counter
-from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
 from intervai_shared.errors import UnavailableError
 from intervai_shared.logs import log
-from intervai_shared.messaging.broker import namespace
-from intervai_shared.mongo import Database
+from intervai_shared.messaging.queues import QueueLengths
 
 #: Seconds for which a process believes the length that it has read.
 BELIEVE_SECONDS = 1.0
@@ -19,12 +17,10 @@ REFUSED = Counter("intervai_backpressure_refused_total", "Requests refused since
 
 
 class Backpressure:
-    """Knows how many messages of a service wait or are worked at: in the queue, and in the outbox before it."""
+    """The door of a service's queues."""
 
-    def __init__(self, redis: Redis, db: Database, service: str) -> None:
-        self._redis = redis
-        self._outbox = db.outbox
-        self._namespace = namespace(service)
+    def __init__(self, lengths: QueueLengths) -> None:
+        self._lengths = lengths
         self._known: dict[str, tuple[int, float]] = {}
 
     async def check(self, queue: str, most: int) -> None:
@@ -39,9 +35,9 @@ class Backpressure:
 
     async def _length(self, queue: str, most: int) -> int:
         """Without Redis it is the outbox that grows."""
-        unsent = await self._outbox.count_documents({"state": "pending", "queue": queue}, limit=most)
+        unsent = await self._lengths.in_outbox(queue, most)
         try:
-            return unsent + int(await self._redis.hlen(f"{self._namespace}:{queue}.msgs"))
+            return unsent + await self._lengths.in_redis(queue)
         except RedisError as error:
             log.warning("length of a queue not read", queue=queue, error=repr(error))
             return unsent

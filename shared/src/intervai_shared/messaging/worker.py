@@ -21,7 +21,9 @@ from intervai_shared.http.health import health_routes
 from intervai_shared.logs import log
 from intervai_shared.messaging import broker
 from intervai_shared.messaging.inbox import EventHandler, Inbox
+from intervai_shared.messaging.queues import QueueLengths
 from intervai_shared.messaging.relay import EVENT_ACTOR, EVENT_QUEUE, Relay
+from intervai_shared.messaging.sweep import JobSweep
 from intervai_shared.models import Document
 from intervai_shared.resources import Container
 from intervai_shared.settings import ServiceSettings
@@ -51,8 +53,16 @@ class ServiceWorker(Generic[SettingsT, ContainerT]):
         self._runtime = _Runtime(settings, open_container, subscribers or {})
         self._broker = broker.consumer(settings, self._runtime, _TraceMiddleware())
 
-    def actor(self, function: Callable[..., Awaitable[None]], queue: str, **options: Any) -> None:
-        """Declares `function(container, *args)` as the actor of its name on `queue`."""
+    def actor(
+        self, function: Callable[..., Awaitable[None]], queue: str, *, records: str | None = None, **options: Any
+    ) -> None:
+        """Declares `function(container, *args)` as the actor of its name on `queue`.
+
+        `records` names the collection of its job records, if its one argument is the id of one: forgotten ones are sent
+        again then.
+        """
+        if records:
+            self._runtime.swept.append((records, function.__name__, queue))
 
         async def call(*args: Any) -> None:
             await function(self._runtime.container, *args)
@@ -106,6 +116,7 @@ class _Runtime(AsyncIO, Generic[SettingsT, ContainerT]):
         self._open_container = open_container
         self._subscribers = subscribers
         self._stack = AsyncExitStack()
+        self.swept: list[tuple[str, str, str]] = []
         self.container: ContainerT
 
     def open(self) -> None:
@@ -137,6 +148,10 @@ class _Runtime(AsyncIO, Generic[SettingsT, ContainerT]):
         resources = self.container.resources
         relay = Relay(self._settings, resources.mongo.db, resources.redis, self._subscribers)
         await self._stack.enter_async_context(keep_running("relay", relay.run))
+        lengths = QueueLengths(resources.redis, resources.mongo.db, self._settings.service)
+        for records, actor, queue in self.swept:
+            sweep = JobSweep(resources.mongo.db[records], lengths, resources.outbox, actor, queue)
+            await self._stack.enter_async_context(keep_running(f"sweep of {records}", sweep.run))
         await self._stack.enter_async_context(keep_running("health", self._serve_health))
 
     async def _serve_health(self) -> None:
