@@ -26,6 +26,10 @@ is_ours() {
         grep -qs "[!\" ]$PWD/.venv/bin/python" .venv/bin/pip
 }
 
+# Two makes in a fresh clone must not both make it; where there is no flock, they are one person's to keep apart.
+exec 9>.venv.lock
+flock 9 2>/dev/null || true
+
 python=$(find_python)
 if ! is_ours; then
     "$python" -c 'import ensurepip, venv' 2>/dev/null ||
