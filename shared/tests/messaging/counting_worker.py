@@ -12,7 +12,7 @@ from dramatiq.middleware import TimeLimit
 
 from intervai_shared import context, jobs, tasks
 from intervai_shared.jobs import JobRecords, JobRun, PermanentError
-from intervai_shared.messaging import broker
+from intervai_shared.messaging import broker, sweep
 from intervai_shared.messaging.inbox import EventHandler
 from intervai_shared.messaging.worker import ServiceWorker
 from intervai_shared.models import Document
@@ -28,6 +28,8 @@ jobs.LEASE_SECONDS = 0.8
 jobs.RENEW_SECONDS = 0.1
 jobs.LOOK_SECONDS = 0.1
 tasks.RESTART_SECONDS = 0.1
+sweep.SWEEP_SECONDS = 0.2
+sweep.FORGOTTEN_SECONDS = 2.0
 TimeLimit.__init__.__kwdefaults__.update(interval=100)  # milliseconds between two looks at the clock
 THREADS = 8
 
@@ -99,7 +101,7 @@ def create_worker() -> ServiceWorker[ServiceSettings, Container]:
     settings = load_settings(ServiceSettings)
     subscribers = {"job.done": [settings.service]}
     worker = ServiceWorker(settings, open_container, threads=THREADS, subscribers=subscribers)
-    worker.actor(do_job, "jobs")
+    worker.actor(do_job, "jobs", records="jobs")
     worker.actor(overrun, "jobs", time_limit=200)
     worker.on_events(event_handlers)
     return worker

@@ -5,7 +5,10 @@ import signal
 from collections.abc import Awaitable, Callable
 from typing import Any
 
+from bson import ObjectId
+
 from intervai_shared import context
+from intervai_shared.jobs import JobRecords
 
 Eventually = Callable[[Callable[[], Awaitable[bool]]], Awaitable[None]]
 StartWorker = Callable[..., Any]
@@ -47,6 +50,20 @@ async def test_as_many_jobs_run_at_a_time_as_the_worker_has_threads(
     for job_id in jobs:
         await desk.let_go_on(job_id)
     await eventually(all_done)
+
+
+async def test_a_job_whose_message_was_lost_is_done_all_the_same(
+    start_worker: StartWorker, desk: Any, eventually: Eventually
+) -> None:
+    lost = JobRecords.new("work", ObjectId(), how="ok")
+    await desk.db.jobs.insert_one(lost)
+    start_worker()
+
+    async def done() -> bool:
+        return bool(await desk.status(lost["_id"]) == "succeeded")
+
+    await eventually(done)
+    assert await desk.attempts(lost["_id"]) == [1]
 
 
 async def test_on_sigterm_it_takes_no_more_but_what_runs_is_finished(

@@ -14,7 +14,6 @@ from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from pymongo.errors import DuplicateKeyError
 
 from auth_service.keys.repository import KeyRepository
-from intervai_shared.logs import log
 from intervai_shared.models import Document, utc_now
 
 #: Seconds between looks for keys that another process has made.
@@ -85,6 +84,5 @@ class KeyRing:
             raw = self._seal.decrypt(bytes(document["sealed"]))
         except InvalidToken as error:
             complaint = "KEY_ENCRYPTION_KEY is not the one with which the stored signing keys were sealed"
-            log.error(complaint, kid=document["_id"])  # the server that starts us tells only that the start failed
             raise SealedOtherwiseError(complaint) from error
         return SigningKey(document["_id"], Ed25519PrivateKey.from_private_bytes(raw))

@@ -46,9 +46,8 @@ class ServiceClient:
             NotFoundError: it says 404.
             UnavailableError: it cannot be reached, has failed too often just now, or answers something unexpected.
         """
-        breaker = self._breakers.setdefault(service, CircuitBreaker(BREAK_AFTER, BREAK_SECONDS, _FAULTS, service))
         try:
-            response = await self._get(breaker, service, path, params)
+            response = await self._get(self._breaker(service), service, path, params)
         except (httpx.HTTPError, _TryAgainError) as error:
             raise UnavailableError(f"{service} is not reachable now.") from error
         if response.status_code == 404:
@@ -56,6 +55,11 @@ class ServiceClient:
         if response.is_error:
             raise UnavailableError(f"{service} answered {response.status_code}.")
         return response.json()
+
+    def _breaker(self, service: str) -> CircuitBreaker:
+        if service not in self._breakers:
+            self._breakers[service] = CircuitBreaker(BREAK_AFTER, BREAK_SECONDS, _FAULTS, service)
+        return self._breakers[service]
 
     @stamina.retry(on=_FAULTS, attempts=4, wait_initial=0.2, wait_max=2.0, timeout=15.0)
     async def _get(self, breaker: CircuitBreaker, service: str, path: str, params: dict[str, Any]) -> httpx.Response:
