@@ -98,6 +98,8 @@ def test_parts_start_work_restart_and_keep_their_data(suite: Suite) -> None:
     with pytest.raises(SuiteError, match="already runs"):
         suite.up(port)
 
+    # Found by its mark, or `down` could not stop it once circus is gone.
+    assert processes_of(suite.state).keys() >= suite.supervisor.pids().keys()
     first = suite.supervisor.pids()["valkey"]
     os.kill(first[-1], signal.SIGKILL)
     wait_for(lambda: len(suite.supervisor.pids()["valkey"]) == 2)
@@ -111,10 +113,12 @@ def test_parts_start_work_restart_and_keep_their_data(suite: Suite) -> None:
     suite.up(port)
     assert settings(suite) == found
     assert_kept(found)
+    left = [pids[-1] for pids in suite.supervisor.pids().values()]
     os.kill(int(suite.state.circus_pid.read_text()), signal.SIGKILL)
     wait_for(lambda: not suite.supervisor.is_running())
     assert suite.down()
     assert processes_of(suite.state) == {}
+    assert [pid for pid in left if psutil.pid_exists(pid)] == []
 
 
 def test_a_taken_gateway_port_stops_the_start_before_anything_runs(suite: Suite) -> None:

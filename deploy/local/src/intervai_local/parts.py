@@ -105,6 +105,7 @@ def valkey(plan: Plan) -> Process:
         "bind": HOST, "port": port, "dir": json.dumps(str(plan.state.data("valkey"))), "requirepass": password,
         "appendonly": "yes", "appendfsync": "everysec", "maxmemory-policy": "noeviction", "save": '""',
     }  # fmt: skip
+    lines["set-proc-title"] = "no"  # a title of its own overwrites the environment, and with it the suite's mark
     config = plan.state.root / "valkey.conf"
     write_private(config, "".join(f"{name} {value}\n" for name, value in lines.items()))
     command = (server, str(config))
