@@ -4,6 +4,7 @@ import os
 import signal
 import smtplib
 import socket
+import sys
 import time
 from collections.abc import Callable, Iterator
 
@@ -16,7 +17,7 @@ import valkey
 from botocore.config import Config
 from rich.console import Console
 
-from intervai_local import environment, parts
+from intervai_local import environment, execute, parts
 from intervai_local.lifecycle import Suite
 from intervai_local.state import SERVICES, State, SuiteError, free_port
 from intervai_local.supervisor import processes_of
@@ -143,3 +144,20 @@ def test_scale_says_what_it_can_scale(suite: Suite) -> None:
         suite.scale("quiz-service", 2)
     with pytest.raises(SuiteError, match="no suite runs"):
         suite.scale(SERVICES[0], 2)
+
+
+@pytest.mark.timeout(120)
+def test_a_command_gets_the_settings_of_the_running_suite_or_of_one_service(
+    suite: Suite, capfd: pytest.CaptureFixture[str]
+) -> None:
+    show = ["--", sys.executable, "-c", "import os; print(os.environ.get('MONGO_DATABASE'), os.environ['MONGO_URI'])"]
+    with pytest.raises(SuiteError, match="no suite runs"):
+        execute.beside_running_suite(show, suite, None)
+    suite.up(free_port())
+    address = settings(suite)["MONGO_URI"]
+    capfd.readouterr()
+    assert execute.beside_running_suite(show, suite, "qa-service") == 0
+    assert capfd.readouterr().out == f"intervai_qa {address}\n"
+    assert execute.beside_running_suite(show, suite, None) == 0
+    assert capfd.readouterr().out == f"None {address}\n"
+    assert execute.beside_running_suite(["--", "sh", "-c", "exit 3"], suite, None) == 3

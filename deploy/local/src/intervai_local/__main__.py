@@ -13,7 +13,7 @@ from rich.console import Console
 
 from intervai_local import environment, execute, logs, status
 from intervai_local.lifecycle import Suite
-from intervai_local.state import State, SuiteError
+from intervai_local.state import SERVICES, State, SuiteError
 
 DEFAULT_GATEWAY_PORT = 8080
 
@@ -32,8 +32,11 @@ def parse(arguments: list[str]) -> argparse.Namespace:
     scale = commands.add_parser("scale", help="run N instances of a service or worker")
     scale.add_argument("kind", metavar="SERVICE")
     scale.add_argument("count", metavar="N", type=int)
-    run = commands.add_parser("exec", help="run a command beside a fresh suite of its own")
-    run.add_argument("program", nargs=argparse.REMAINDER, metavar="-- CMD")
+    beside = commands.add_parser("with", help="run a command with the settings of the running suite")
+    beside.add_argument("--service", choices=SERVICES, help="the settings of this service instead")
+    fresh = commands.add_parser("exec", help="run a command beside a fresh suite of its own")
+    for command in (beside, fresh):
+        command.add_argument("program", nargs=argparse.REMAINDER, metavar="-- CMD")
     return parser.parse_args(arguments)
 
 
@@ -57,6 +60,8 @@ def perform(options: argparse.Namespace, suite: Suite) -> int:
             suite.state.remove()
         case "status":
             return status.show(suite)
+        case "with":
+            return execute.beside_running_suite(options.program, suite, options.service)
         case "exec":
             return execute.beside_fresh_suite(options.program, suite.console)
     return 0
@@ -68,7 +73,7 @@ def interrupt(_: int, __: FrameType | None) -> None:
 
 def main() -> int:
     options = parse(sys.argv[1:])
-    console = Console(stderr=options.command == "exec", highlight=False)
+    console = Console(stderr=options.command in {"exec", "with"}, highlight=False)
     signal.signal(signal.SIGTERM, interrupt)
     signal.signal(signal.SIGHUP, interrupt)
     try:

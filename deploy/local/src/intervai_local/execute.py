@@ -1,4 +1,4 @@
-"""Runs a command beside a fresh suite, which exists only for it."""
+"""Runs a command with the settings of a suite: the running one, or a fresh one that exists only for it."""
 
 import os
 import shutil
@@ -20,9 +20,7 @@ def beside_fresh_suite(program: list[str], console: Console) -> int:
     Returns:
         The command's exit code. When it is not 0 the folder is kept, with its logs, and its path printed.
     """
-    command = program[1:] if program[:1] == ["--"] else program
-    if not command:
-        raise SuiteError("usage: exec -- CMD…")
+    command = _command(program, "exec -- CMD…")
     # /tmp and not $TMPDIR: a short path leaves room for sockets in it.
     state = State(Path(tempfile.mkdtemp(prefix="intervai-", dir="/tmp")))
     suite, code = Suite(state, console), 1
@@ -38,9 +36,31 @@ def beside_fresh_suite(program: list[str], console: Console) -> int:
     return code
 
 
-def run(command: list[str], suite: Suite) -> int:
+def beside_running_suite(program: list[str], suite: Suite, service: str | None) -> int:
+    """Run the command with the settings of the running suite, or with those of one of its services.
+
+    Returns:
+        The command's exit code.
+    """
+    command = _command(program, "with [--service NAME] -- CMD…")
+    if not suite.supervisor.is_running():
+        raise SuiteError("no suite runs; start it with `make up`")
+    return run(command, suite, service)
+
+
+def _command(program: list[str], usage: str) -> list[str]:
+    command = program[1:] if program[:1] == ["--"] else program
+    if not command:
+        raise SuiteError(f"usage: {usage}")
+    return command
+
+
+def run(command: list[str], suite: Suite, service: str | None = None) -> int:
     plan = suite.plan()
-    settings = environment.suite(plan.caller, plan.ports, plan.secrets) | {"STATE_DIR": str(suite.state.root)}
+    made = environment.suite(plan.caller, plan.ports, plan.secrets)
+    if service:
+        made = environment.service(service, plan.caller, plan.ports, plan.secrets)
+    settings = made | {"STATE_DIR": str(suite.state.root)}
     try:
         process = subprocess.Popen(command, env=settings)  # noqa: S603
     except OSError as error:
