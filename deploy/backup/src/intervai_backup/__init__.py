@@ -1,0 +1,1 @@
+"""Backup and restore of the suite's databases and files. See docs/backup.md."""
