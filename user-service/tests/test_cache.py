@@ -6,12 +6,14 @@ from collections.abc import Awaitable, Callable
 import httpx
 import pytest
 from bson import ObjectId
+from redis.exceptions import RedisError
 
 from intervai_shared.messaging.inbox import Inbox
 from intervai_shared.models import Document
 from intervai_shared.mongo import Database
 from intervai_shared.testing import Person
 from user_service.container import UserContainer
+from user_service.profiles.tasks import forget_profile
 
 PATH = "/api/v1/users/me"
 Start = Callable[..., Awaitable[tuple[httpx.AsyncClient, UserContainer]]]
@@ -79,3 +81,27 @@ async def test_without_redis_reads_and_changes_go_to_mongo(
     assert (await without_redis.patch(PATH, json={"fullName": "Augusta"})).json()["fullName"] == "Augusta"
     await database.profiles.update_one({"_id": ObjectId(person.id)}, {"$set": {"fullName": "King"}})
     assert (await without_redis.get(PATH)).json()["fullName"] == "King"
+
+
+async def test_a_copy_from_before_an_outage_of_redis_is_forgotten_by_the_message_of_the_change(
+    start: Start,
+    with_profile: httpx.AsyncClient,
+    user_app: tuple[httpx.AsyncClient, UserContainer],
+    database: Database,
+    person: Person,
+) -> None:
+    assert (await with_profile.get(PATH)).json()["fullName"] == "Ada Lovelace"  # the copy is in Redis now
+    without_redis, _ = await start(REDIS_URL="redis://127.0.0.1:1/1", RATE_LIMIT_SCALE="1")
+    assert (await without_redis.patch(PATH, json={"fullName": "Augusta"})).json()["fullName"] == "Augusta"
+    assert (await with_profile.get(PATH)).json()["fullName"] == "Ada Lovelace"  # Redis is back, with the old copy
+    message = await database.outbox.find_one({"name": "forget_profile"})
+    assert message is not None
+    assert message["state"] == "pending"
+    await forget_profile(user_app[1], *message["args"])
+    assert (await with_profile.get(PATH)).json()["fullName"] == "Augusta"
+
+
+async def test_the_message_of_a_change_is_tried_again_while_redis_is_down(start: Start, person: Person) -> None:
+    _, without_redis = await start(REDIS_URL="redis://127.0.0.1:1/1")
+    with pytest.raises(RedisError):
+        await forget_profile(without_redis, str(person.id))

@@ -8,7 +8,7 @@ from intervai_shared.cache import ModelCache
 from intervai_shared.resources import Resources, open_resources
 from user_service.profiles import repository as profiles
 from user_service.profiles.schemas import Profile
-from user_service.profiles.service import ProfileService
+from user_service.profiles.service import CACHE, ProfileService
 from user_service.settings import UserSettings
 
 
@@ -24,6 +24,6 @@ class UserContainer:
 async def open_container(settings: UserSettings) -> AsyncIterator[UserContainer]:
     """Opens everything."""
     async with open_resources(settings, profiles.INDEXES) as resources:
-        cache = ModelCache(resources.cache, "profile", Profile, settings.profile_cache_seconds)
+        cache = ModelCache(resources.cache, CACHE, Profile, settings.profile_cache_seconds)
         repository = profiles.ProfileRepository(resources.mongo.db)
-        yield UserContainer(resources, ProfileService(repository, cache, settings.profile_wait_seconds))
+        yield UserContainer(resources, ProfileService(resources, repository, cache, settings.profile_wait_seconds))

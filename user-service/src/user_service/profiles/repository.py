@@ -25,7 +25,8 @@ class ProfileRepository:
         """The person's profile."""
         return await self._profiles.find_one({"_id": user})
 
-    async def update(self, user: ObjectId, fields: Document) -> bool:
+    async def update(self, user: ObjectId, fields: Document, session: Session) -> bool:
         """False when there is no profile."""
-        changed = await self._profiles.update_one({"_id": user}, {"$set": {**fields, "updatedAt": utc_now()}})
+        change = {"$set": {**fields, "updatedAt": utc_now()}}
+        changed = await self._profiles.update_one({"_id": user}, change, session=session)
         return changed.matched_count == 1

@@ -9,11 +9,16 @@ from intervai_shared.cache import ModelCache
 from intervai_shared.errors import UnavailableError
 from intervai_shared.models import Document
 from intervai_shared.mongo import Session
+from intervai_shared.resources import Resources
 from user_service.profiles.repository import ProfileRepository
 from user_service.profiles.schemas import Profile, ProfileChange
 
 #: Seconds between looks for a profile that is being made.
 WAIT_STEP_SECONDS = 0.05
+#: Under `profile:<user>` lies the copy of a profile in Redis.
+CACHE = "profile"
+ACTOR = "forget_profile"
+QUEUE = "profiles"
 
 
 class BeingMadeError(UnavailableError):
@@ -24,9 +29,14 @@ class BeingMadeError(UnavailableError):
 
 
 class ProfileService:
-    """Reads go through the cache, writes invalidate it."""
+    """Reads go through the cache, writes invalidate it: at once, and by a message of their transaction, since a Redis
+    that is down at that moment comes back with the old copy."""
 
-    def __init__(self, profiles: ProfileRepository, cache: ModelCache[Profile], wait_seconds: float) -> None:
+    def __init__(
+        self, resources: Resources, profiles: ProfileRepository, cache: ModelCache[Profile], wait_seconds: float
+    ) -> None:
+        self._outbox = resources.outbox
+        self._redis = resources.redis
         self._profiles = profiles
         self._cache = cache
         self._wait_seconds = wait_seconds
@@ -48,11 +58,25 @@ class ProfileService:
     async def change(self, user: ObjectId, change: ProfileChange) -> Profile:
         """The profile after the change. Raises BeingMadeError if it does not come soon."""
         fields = change.model_dump(by_alias=True, exclude_unset=True)
-        if fields and not await self._profiles.update(user, fields):
+        if fields and not await self._store(user, fields):
             await self._wait_for(user)
-            await self._profiles.update(user, fields)
+            await self._store(user, fields)
         await self._cache.invalidate(str(user))
-        return await self.get(user)
+        return await self._load(user)
+
+    async def forget(self, user: ObjectId) -> None:
+        """Removes the copy of a profile. Raises redis.RedisError: then it is to be tried again."""
+        await self._cache.invalidate(str(user))
+        await self._redis.delete(f"{CACHE}:{user}")  # the cache would not say that Redis is down
+
+    async def _store(self, user: ObjectId, fields: Document) -> bool:
+        async def effect(session: Session) -> bool:
+            changed = await self._profiles.update(user, fields, session)
+            if changed:
+                await self._outbox.add_job(session, ACTOR, QUEUE, str(user))
+            return changed
+
+        return await self._outbox.transaction(effect)
 
     async def _cached(self, user: ObjectId) -> Profile:
         return await self._cache.get_or_load(str(user), lambda: self._load(user))

@@ -1,0 +1,58 @@
+"""Switches the outbox off, in the services of a suite that is started with PYTHONPATH=tests/chaos/sabotage.
+
+Python imports it by itself at the start (https://docs.python.org/3/library/site.html#module-sitecustomize). A message
+is then kept in the memory of the process and sent some time after the commit, as people do who know no outbox: whoever
+is killed in between loses it. The sweep that finds forgotten jobs is off as well. The chaos suite must notice.
+"""
+
+import asyncio
+import sys
+from collections.abc import Awaitable, Callable
+from contextvars import ContextVar
+from typing import Any
+
+#: Seconds from the commit to the sending.
+LATE_SECONDS = 0.3
+Message = dict[str, Any]
+_held: ContextVar[list[Message]] = ContextVar("held")
+_tasks: set[asyncio.Task[None]] = set()
+
+
+def sabotage() -> None:
+    """Changes the classes before anybody uses them."""
+    from intervai_shared.messaging.outbox import Outbox  # noqa: PLC0415  only inside of a service
+    from intervai_shared.messaging.sweep import JobSweep  # noqa: PLC0415
+
+    add, transaction = Outbox._add, Outbox.transaction
+
+    async def hold(_: Outbox, __: Any, message: Message) -> None:
+        _held.get().append(message)
+
+    async def transaction_then_send(self: Outbox, body: Callable[[Any], Awaitable[Any]]) -> Any:
+        async def from_the_start(session: Any) -> Any:
+            _held.set([])
+            held[:] = [_held.get()]
+            return await body(session)
+
+        held: list[list[Message]] = []
+        result = await transaction(self, from_the_start)
+        task = asyncio.create_task(send_late(self, held[0] if held else []))
+        _tasks.add(task)
+        task.add_done_callback(_tasks.discard)
+        return result
+
+    async def send_late(self: Outbox, messages: list[Message]) -> None:
+        await asyncio.sleep(LATE_SECONDS)
+        for message in messages:
+            await add(self, None, message)  # type: ignore[arg-type]
+
+    async def never(_: JobSweep) -> None:
+        await asyncio.Event().wait()
+
+    Outbox._add = hold  # type: ignore[method-assign]
+    Outbox.transaction = transaction_then_send  # type: ignore[method-assign]
+    JobSweep.run = never  # type: ignore[method-assign]
+
+
+if {"intervai_shared.serve", "intervai_shared.work"}.intersection(sys.orig_argv):
+    sabotage()
