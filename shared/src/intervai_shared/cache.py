@@ -3,12 +3,19 @@
 import secrets
 import zlib
 from collections.abc import Awaitable, Callable
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar, cast
 
 from cashews import Cache as Cashews
+from cashews.backends.redis import Redis as CashewsRedis
+from cashews.backends.redis.client import SafeRedis, SafeRedisCluster
+from cashews.wrapper.backend_settings import register_backend
 from prometheus_client import Counter
 from pydantic import BaseModel, ValidationError
+from redis.asyncio import BlockingConnectionPool, Redis
+from redis.typing import KeyT
 
+from intervai_shared import redis, redis_cluster
+from intervai_shared.redis_retry import FailFast
 from intervai_shared.settings import ServiceSettings
 
 #: Bytes from which a value is worth compressing.
@@ -20,16 +27,70 @@ WAIT_SECONDS = 0.02
 #: Seconds for which an invalidation is remembered: longer than any load takes.
 CHANGED_SECONDS = 60
 
+#: Seconds after which a cache that says nothing counts as a miss.
+TIMEOUT_SECONDS = 1.0
+#: Connections to one server; further readers wait for one.
+CONNECTIONS = 10
+
 ModelT = TypeVar("ModelT", bound=BaseModel)
 READS = Counter("intervai_cache_reads_total", "Reads of the cache", ["name", "result"])
+
+
+class _Pool(BlockingConnectionPool):
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**{**options, "max_connections": CONNECTIONS, "timeout": TIMEOUT_SECONDS})
+
+
+class _SafeCluster(SafeRedisCluster, redis_cluster.Cluster):  # type: ignore[misc]  # whatever a RedisCluster is
+    """A miss when the Cluster is down. cashews hides errors of `execute_command` only."""
+
+    initialize = redis_cluster.Cluster.initialize  # cashews' own lacks the arguments that redis-py 8 gives it
+
+    async def unlink(self, *names: KeyT) -> Any:
+        return await self.execute_command("UNLINK", *names)  # redis-py's goes by a pipeline
+
+
+class _Backend(CashewsRedis):
+    """cashews on our client, since its own knows neither Sentinels nor several nodes."""
+
+    def __init__(self, settings: ServiceSettings, **options: Any) -> None:
+        super().__init__("", **options)
+        self._settings = settings
+        self._opened: Redis | None = None
+
+    @property
+    def is_init(self) -> bool:
+        return self._opened is not None
+
+    async def init(self) -> None:
+        self._opened = redis.open_client(
+            self._settings,
+            client=SafeRedis,
+            cluster=_SafeCluster,
+            pool=_Pool,
+            socket_timeout=TIMEOUT_SECONDS,
+            socket_connect_timeout=TIMEOUT_SECONDS,
+            health_check_interval=10,
+            client_name=f"{self._settings.service}-cache",
+            max_connections=redis.MAX_CONNECTIONS,
+            retry=FailFast(retries=0),
+        )
+        self._client = cast("SafeRedis", self._opened)
+
+    async def close(self) -> None:
+        client, self._opened = self._opened, None
+        if client is not None:
+            await client.aclose()
+
+
+register_backend("service", _Backend)
 
 
 def connect(settings: ServiceSettings) -> Cashews:
     """cashews on this service's Redis. An unreachable Redis reads as a miss (`suppress`). No pickle: what lies in Redis
     must never run as code here."""
     cache = Cashews(name=settings.service)
-    url, name = settings.redis_url.get_secret_value(), f"{settings.service}-cache"
-    cache.setup(url, client_name=name, suppress=True, pickle_type="null")
+    cache.setup("service://", settings=settings, suppress=True, pickle_type="null")
     return cache
 
 

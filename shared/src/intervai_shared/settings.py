@@ -7,6 +7,8 @@ import limits
 from pydantic import AfterValidator, Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict, SettingsError
 
+from intervai_shared import redis_address
+
 
 def _parsed(rule: str) -> str:
     limits.parse(rule)  # raises ValueError, at the start and not at the first request
@@ -17,8 +19,13 @@ def _parsed(rule: str) -> str:
 RateRule = Annotated[str, AfterValidator(_parsed)]
 
 
-class ServiceSettings(BaseSettings):
-    """One service's settings; a subclass adds its own. A secret is a `SecretStr`, so that it never prints."""
+def _an_address(url: SecretStr) -> SecretStr:
+    redis_address.parse(url.get_secret_value())  # raises ValueError, with a text that shows nothing of it
+    return url
+
+
+class ProcessSettings(BaseSettings):
+    """Of every process. A secret is a `SecretStr`, so that it never prints."""
 
     model_config = SettingsConfigDict(env_ignore_empty=True, extra="ignore", frozen=True)
 
@@ -31,15 +38,33 @@ class ServiceSettings(BaseSettings):
         2.0, ge=0, description="How long a process goes on serving after SIGTERM while it already reports 'not ready'."
     )
 
+    redis_url: Annotated[SecretStr, AfterValidator(_an_address)] = Field(
+        description="One server, Sentinels or a Cluster; the forms are in deploy/redis/README.md."
+    )
+    redis_timeout_seconds: float = Field(3.0, gt=0)
+
+
+class ServiceSettings(ProcessSettings):
+    """One service's settings; a subclass adds its own."""
+
     mongo_uri: SecretStr = Field(description="Writes, and reads that must see one's own writes.")
     mongo_read_uri: SecretStr | None = Field(None, description="Read-heavy reads; default: `MONGO_URI`.")
     mongo_database: str
     mongo_timeout_ms: int = Field(5000, ge=100, description="Longest time one Mongo operation may take.")
-    redis_url: SecretStr
-    redis_timeout_seconds: float = Field(3.0, gt=0)
+
+    kafka_bootstrap_servers: str = Field(
+        "", description="`host:port,…` of a Kafka that gets all events too; off if empty."
+    )
+    kafka_topic_prefix: str = Field("intervai", description="A topic is `<prefix>.<kind of aggregate>`.")
+    kafka_security_protocol: str = Field("PLAINTEXT", pattern="^(PLAINTEXT|SSL|SASL_PLAINTEXT|SASL_SSL)$")
+    kafka_sasl_mechanism: str = Field("SCRAM-SHA-512", pattern="^(PLAIN|SCRAM-SHA-256|SCRAM-SHA-512)$")
+    kafka_username: str = ""
+    kafka_password: SecretStr = SecretStr("")
 
     internal_gateway_url: str = Field(description="Traefik's internal entry point, for calls between services.")
-    internal_timeout_seconds: float = Field(5.0, gt=0)
+    internal_timeout_seconds: float = Field(
+        6.0, gt=0, description="Longer than MONGO_TIMEOUT_MS, so that a service without its Mongo can still say so."
+    )
     service_client_id: str = Field(description="Who this service is towards the others.")
     service_client_secret: SecretStr
 
@@ -51,7 +76,7 @@ class ServiceSettings(BaseSettings):
     max_body_bytes: int = Field(1_048_576, ge=1024)
 
 
-SettingsT = TypeVar("SettingsT", bound=ServiceSettings)
+SettingsT = TypeVar("SettingsT", bound=ProcessSettings)
 
 
 def load_settings(cls: type[SettingsT]) -> SettingsT:

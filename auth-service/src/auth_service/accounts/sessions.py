@@ -27,6 +27,12 @@ from intervai_shared.logs import log
 
 REUSED = Counter("intervai_refresh_reuse_total", "Login sessions ended since an old refresh token was used again")
 
+# KEYS: session. ARGV: user, now (ms), idle life (ms). A script, since a client of a Cluster has no useful transactions.
+_OPEN = """
+redis.call('HSET', KEYS[1], 'user', ARGV[1], 'generation', 1, 'rotatedAt', ARGV[2], 'createdAt', ARGV[2])
+redis.call('PEXPIRE', KEYS[1], ARGV[3])
+"""
+
 # KEYS: session. ARGV: presented generation, now (ms), grace (ms), idle life (ms), absolute life (ms).
 # Answers {generation to hand out, user} or {-1} (no such session) or {-2} (reuse: the session has been ended).
 _ROTATE = """
@@ -73,18 +79,23 @@ class LoginSessions:
         self._redis = redis
         self._settings = settings
         self._key = HKDF(SHA256(), 32, salt=None, info=b"refresh-token").derive(master_key)
+        self._open = redis.register_script(_OPEN)
         self._rotate = redis.register_script(_ROTATE)
 
     async def open(self, user: ObjectId) -> LoginSession:
         """A new session with its first refresh token. Raises redis.RedisError."""
         session_id = secrets.token_urlsafe(16)
-        now = int(time.time() * 1000)
-        fields: dict[Any, Any] = {"user": str(user), "generation": 1, "rotatedAt": now, "createdAt": now}
-        async with self._redis.pipeline(transaction=True) as pipe:
-            pipe.hset(_name(session_id), mapping=fields)
-            pipe.expire(_name(session_id), self._settings.refresh_idle_seconds)
-            await pipe.execute()
+        now, idle_life = int(time.time() * 1000), self._settings.refresh_idle_seconds * 1000
+        await self._open(keys=[_name(session_id)], args=[str(user), now, idle_life])
         return LoginSession(session_id, user, self._token(session_id, 1))
+
+    async def owner(self, refresh_token: str) -> tuple[str, ObjectId]:
+        """The id and the user of a token's session; the token is not spent by it. Raises UnauthenticatedError."""
+        session_id, _ = self._read(refresh_token)
+        user: Any = await self._redis.hget(_name(session_id), "user")
+        if user is None:
+            raise UnauthenticatedError("The session has ended. Please log in again.")
+        return session_id, ObjectId(user.decode())
 
     async def rotate(self, refresh_token: str) -> LoginSession:
         """The session with the token's successor.

@@ -18,14 +18,24 @@ REFUSED = Counter("intervai_rate_limited_total", "Requests refused by a rate lim
 UNCHECKED = Counter("intervai_rate_limit_unchecked_total", "Requests let through since Redis did not answer", ["limit"])
 
 
+class _Storage(RedisStorage):
+    """On our client, whatever it is connected to; each count is one key, so a Cluster's nodes share them."""
+
+    def __init__(self, client: Redis) -> None:
+        self._client = client
+        super().__init__("async+redis://", implementation="redispy", wrap_exceptions=True)
+
+    def configure_bridge(self) -> None:
+        bridge: Any = self.bridge
+        bridge.storage = self._client
+        bridge.connection_getter = lambda _: self._client
+
+
 class RateLimits:
     """Named limits like `20/hour`, multiplied by RATE_LIMIT_SCALE (0 = off)."""
 
     def __init__(self, redis: Redis, settings: ServiceSettings) -> None:
-        url = f"async+{settings.redis_url.get_secret_value()}"
-        pool: dict[str, Any] = {"connection_pool": redis.connection_pool}
-        storage = RedisStorage(url, implementation="redispy", wrap_exceptions=True, **pool)
-        self._window = limits.aio.strategies.MovingWindowRateLimiter(storage)
+        self._window = limits.aio.strategies.MovingWindowRateLimiter(_Storage(redis))
         self._scale = settings.rate_limit_scale
         self._general = settings.rate_limit_general
 
