@@ -125,6 +125,19 @@ def test_an_instance_that_is_not_ready_gets_nothing(edge: Edge) -> None:
     assert {edge.public.get("/api/v1/sessions").json()["port"] for _ in range(40)} == {leaving.port, staying.port}
 
 
+def test_when_no_instance_is_ready_they_answer_themselves(edge: Edge) -> None:
+    """What all need is down then; a service knows what still works, and refuses the rest as its contract says."""
+    for backend in edge.backends["qa-service"]:
+        backend.ready = False
+    time.sleep(1.8)  # the probe's interval, with room
+    answers = [edge.public.get("/api/v1/sessions") for _ in range(20)]
+    for backend in edge.backends["qa-service"]:
+        backend.ready = True
+    assert {answer.status_code for answer in answers} == {200}
+    assert {answer.json()["port"] for answer in answers} == {backend.port for backend in edge.backends["qa-service"]}
+    time.sleep(1.3)
+
+
 def test_a_client_that_asks_too_fast_is_slowed_down(start_edge: Callable[[str], Edge]) -> None:
     tight = start_edge("0.1")  # 2 logins a second and 6 at once; 10 and 20 of anything
     statuses = [tight.public.post("/api/v1/auth/login").status_code for _ in range(12)]

@@ -2,6 +2,7 @@
 
 import asyncio
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from pydantic import SecretStr
@@ -101,6 +102,43 @@ async def test_a_mongo_that_is_down_is_noticed_within_its_time_even_by_a_transac
             with pytest.raises(UNAVAILABLE):
                 await call
     await down.close()
+
+
+async def test_a_transaction_that_ran_out_of_time_locks_nothing(settings: ServiceSettings, mongo: Mongo) -> None:
+    hasty = mongo_module.connect(settings.model_copy(update={"mongo_timeout_ms": 300}))
+    await mongo.db.things.insert_one({"_id": "shared", "value": 0})
+
+    async def too_slow(session: Session) -> None:
+        await hasty.db.things.update_one({"_id": "shared"}, {"$inc": {"value": 1}}, session=session)
+        await asyncio.sleep(0.5)
+        await hasty.db.things.find_one({}, session=session)
+
+    with pytest.raises(UNAVAILABLE):
+        await hasty.transaction(too_slow)
+    await mongo.db.things.update_one({"_id": "shared"}, {"$inc": {"value": 10}})
+    assert await mongo.db.things.find_one() == {"_id": "shared", "value": 10}
+    assert await hasty.db.things.find_one() == {"_id": "shared", "value": 10}
+    await hasty.close()
+
+
+async def test_transactions_that_mongo_could_not_be_told_of_are_ended_when_it_is_back(
+    settings: ServiceSettings, mongo: Mongo, mongo_wire: Any
+) -> None:
+    far = {"mongo_uri": SecretStr(f"mongodb://127.0.0.1:{mongo_wire.port}/?directConnection=true")}
+    cut_off = mongo_module.connect(settings.model_copy(update={**far, "mongo_read_uri": None, "mongo_timeout_ms": 500}))
+    await mongo.db.things.insert_one({"_id": "shared", "value": 0})
+
+    async def body(session: Session) -> None:
+        await cut_off.db.things.update_one({"_id": "shared"}, {"$inc": {"value": 1}}, session=session)
+        await mongo_wire.cut()
+        await cut_off.db.things.find_one({}, session=session)
+
+    with pytest.raises(UNAVAILABLE):
+        await cut_off.transaction(body)
+    await mongo_wire.mend()
+    await mongo.db.things.update_one({"_id": "shared"}, {"$inc": {"value": 10}})
+    assert await mongo.db.things.find_one() == {"_id": "shared", "value": 10}
+    await cut_off.close()
 
 
 def test_what_was_not_given_is_left_out_of_an_update() -> None:

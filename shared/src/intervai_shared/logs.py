@@ -55,6 +55,8 @@ def configure(service: str, level: str) -> None:
     logging.basicConfig(handlers=[handler], level=level, force=True)
     for name in ("httpx", "httpx2", "httpcore", "httpcore2", "pymongo", "botocore", "_granian", "dramatiq", "asyncio"):
         logging.getLogger(name).setLevel(max(logging.WARNING, logging.getLevelNamesMapping()[level]))
+    # Writes a traceback for each command while Redis is down. That it is down we say once; our metrics count misses.
+    logging.getLogger("cashews").setLevel(logging.CRITICAL)
 
 
 def redact(_: Any, __: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:

@@ -1,5 +1,6 @@
 """MongoDB: the client of a process, transactions, and the indexes of its collections."""
 
+import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextvars import ContextVar
 from dataclasses import dataclass
@@ -12,7 +13,9 @@ from pymongo import AsyncMongoClient, IndexModel, ReadPreference
 from pymongo.asynchronous.client_session import AsyncClientSession
 from pymongo.asynchronous.collection import AsyncCollection
 from pymongo.asynchronous.database import AsyncDatabase
+from pymongo.errors import ConnectionFailure, ExecutionTimeout, OperationFailure
 
+from intervai_shared.logs import log
 from intervai_shared.models import Document
 from intervai_shared.settings import ServiceSettings
 
@@ -25,6 +28,12 @@ Body = Callable[[Session], Awaitable[Any]]
 #: Set while a request with an idempotency key is handled: makes of a transaction's body one that is done once.
 once: ContextVar[Callable[[Body], Body] | None] = ContextVar("once", default=None)
 
+#: What ends a transaction without the server being told.
+_LOST = (ConnectionFailure, ExecutionTimeout)
+#: Transactions that wait to be ended; of more than this, in a long outage, the oldest are left to the server.
+MOST_UNENDED = 1000
+END_AGAIN_SECONDS = 1.0
+
 _UTC = CodecOptions[Document](tz_aware=True)
 
 
@@ -36,6 +45,7 @@ class Mongo:
     db: Database
     read_client: AsyncMongoClient[Document]
     read_db: Database
+    unended: "UnendedTransactions"
 
     async def transaction(self, body: Callable[[Session], Awaitable[T]]) -> T:
         """Runs `body` in a transaction, again on a transient conflict: it may have effects only through its session.
@@ -44,19 +54,63 @@ class Mongo:
         """
         guard = once.get()
         guarded = guard(body) if guard else body
-        # Without a limit of its own `with_transaction` tries for two minutes when the server is away.
-        with pymongo.timeout(self.client.options.timeout):
-            async with self.client.start_session() as session:
-                return await session.with_transaction(guarded)
+        session = self.client.start_session()
+        try:
+            # Without a limit of its own `with_transaction` tries for two minutes when the server is away.
+            with pymongo.timeout(self.client.options.timeout):
+                result: T = await session.with_transaction(guarded)
+        except _LOST:
+            self.unended.end(session)
+            raise
+        except BaseException:
+            await session.end_session()
+            raise
+        await session.end_session()
+        return result
 
     async def ping(self) -> None:
         """Raises PyMongoError when the server does not answer."""
         await self.client.admin.command("ping")
 
     async def close(self) -> None:
+        self.unended.close()
         await self.client.close()
         if self.read_client is not self.client:
             await self.read_client.close()
+
+
+class UnendedTransactions:
+    """Ends, in the background, transactions whose abort could not be sent: the driver gives up with the time-out of the
+    transaction, and a server that hears no more keeps what it has locked for a minute
+    (transactionLifetimeLimitSeconds). Until then whoever writes the same documents would time out too."""
+
+    def __init__(self, client: AsyncMongoClient[Document]) -> None:
+        self._client = client
+        self._sessions: list[Session] = []
+        self._task: asyncio.Task[None] | None = None
+
+    def end(self, session: Session) -> None:
+        """Takes the session over; nobody else uses it until its transaction is over."""
+        self._sessions = [*self._sessions[1 - MOST_UNENDED :], session]
+        if self._task is None or self._task.done():
+            self._task = asyncio.create_task(self._run())
+
+    def close(self) -> None:
+        if self._task is not None:
+            self._task.cancel()
+
+    async def _run(self) -> None:
+        while batch := self._sessions[:]:
+            try:
+                await self._client.admin.command("killSessions", [session.session_id for session in batch])
+            except _LOST:
+                await asyncio.sleep(END_AGAIN_SECONDS)
+                continue
+            except OperationFailure as error:  # not allowed here: then the server does it, after its minute
+                log.warning("unended transactions stay until the server ends them", error=repr(error))
+            self._sessions = [session for session in self._sessions if session not in batch]
+            for session in batch:
+                await session.end_session()
 
 
 def connect(settings: ServiceSettings) -> Mongo:
@@ -67,7 +121,7 @@ def connect(settings: ServiceSettings) -> Mongo:
         read_client = _client(settings.mongo_read_uri.get_secret_value(), settings)
     name = settings.mongo_database
     read_db = read_client.get_database(name, _UTC, read_preference=ReadPreference.SECONDARY_PREFERRED)
-    return Mongo(client, client.get_database(name, _UTC), read_client, read_db)
+    return Mongo(client, client.get_database(name, _UTC), read_client, read_db, UnendedTransactions(client))
 
 
 def _client(uri: str, settings: ServiceSettings) -> AsyncMongoClient[Document]:
@@ -87,6 +141,12 @@ async def ensure_indexes(db: Database, indexes: Mapping[str, Sequence[IndexModel
     for collection, models in indexes.items():
         if models:
             await db[collection].create_indexes(list(models))
+
+
+def to_be_retried(error: OperationFailure) -> OperationFailure:
+    """What to raise in a transaction's body, so that it is run again, when another took the key meanwhile. MongoDB says
+    so itself as long as the other has not committed."""
+    return OperationFailure(str(error), error.code, {"errorLabels": ["TransientTransactionError"]})
 
 
 def object_id(value: str) -> ObjectId:

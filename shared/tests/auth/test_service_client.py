@@ -99,10 +99,46 @@ async def test_a_fault_that_stays_is_unavailable_after_four_tries(
 async def test_an_answer_that_will_not_change_is_not_tried_again(
     client: ServiceClient, sisters: Sisters, status: int, error: type[Exception]
 ) -> None:
-    sisters.answers = [httpx.Response(status)]
+    sisters.answers = [httpx.Response(status, headers={"Content-Type": "application/problem+json"})]
     with pytest.raises(error):
         await client.get("qa-service", "/internal/thing")
     assert len(sisters.asked) == 1
+
+
+async def test_a_sister_that_says_when_to_come_again_is_not_asked_again_at_once(
+    client: ServiceClient, sisters: Sisters
+) -> None:
+    sisters.answers = [httpx.Response(503, headers={"Retry-After": "2"}) for _ in range(module.BREAK_AFTER)]
+    for asked in range(1, module.BREAK_AFTER + 1):
+        with pytest.raises(UnavailableError):
+            await client.get("qa-service", "/internal/thing")
+        assert len(sisters.asked) == asked
+    with pytest.raises(UnavailableError):  # it counts for the breaker like any fault
+        await client.get("qa-service", "/internal/thing")
+    assert len(sisters.asked) == module.BREAK_AFTER
+
+
+async def test_a_call_ends_when_its_time_is_over_whatever_it_is_at(
+    client: ServiceClient, sisters: Sisters, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def silent(_: httpx.Request) -> httpx.Response:
+        await asyncio.sleep(3600)
+        raise AssertionError
+
+    monkeypatch.setattr(module, "CALL_SECONDS", 0.1)
+    monkeypatch.setattr(client, "_http", httpx.AsyncClient(transport=httpx.MockTransport(silent), base_url="http://in"))
+    with pytest.raises(UnavailableError):
+        await asyncio.wait_for(client.get("qa-service", "/internal/thing"), 20)
+
+
+async def test_a_404_of_a_gateway_that_has_no_routes_yet_is_tried_again(
+    client: ServiceClient, sisters: Sisters
+) -> None:
+    sisters.answers = [httpx.Response(404, text="404 page not found")]
+    assert await client.get("qa-service", "/internal/thing") == {"ok": True}
+    sisters.answers = [httpx.Response(404, text="404 page not found") for _ in range(9)]
+    with pytest.raises(UnavailableError):
+        await client.get("qa-service", "/internal/thing")
 
 
 async def test_twenty_calls_at_once_fetch_one_token(client: ServiceClient, sisters: Sisters) -> None:

@@ -8,6 +8,7 @@ import pytest
 from fastapi import APIRouter
 from fastapi.responses import StreamingResponse
 from prometheus_client import REGISTRY
+from redis.exceptions import ConnectionError as RedisConnectionError
 from structlog.testing import CapturingLogger
 
 from intervai_shared import context
@@ -34,6 +35,11 @@ async def stream() -> StreamingResponse:
         raise RuntimeError("in the middle of a stream")
 
     return StreamingResponse(parts())
+
+
+@router.get("/group")
+async def group() -> None:
+    raise ExceptionGroup("of a task group", [ExceptionGroup("", [RedisConnectionError("Redis is away")])])
 
 
 @pytest.fixture
@@ -132,3 +138,9 @@ async def test_the_access_log_has_each_request_but_no_probe_and_no_query(
         await client.get(path)
     lines = [(call.method_name, call.kwargs["path"], call.kwargs["status"]) for call in written.calls]
     assert lines == [("info", "/things/2", 200), ("info", "/not-here", 404)]
+
+
+async def test_a_part_that_is_away_is_told_as_such_also_out_of_a_task_group(client: httpx.AsyncClient) -> None:
+    answer = await client.get("/group")
+    assert (answer.status_code, answer.headers["Retry-After"]) == (503, "2")
+    assert answer.headers["Content-Type"] == "application/problem+json"

@@ -53,15 +53,48 @@ async def test_a_part_that_hangs_is_down_after_its_time_and_holds_up_no_other(mo
 
     async def hangs() -> None:
         order.append("begin")
-        try:
-            await asyncio.sleep(3600)
-        finally:
-            order.append("end")
+        await asyncio.sleep(3600)
 
     status, parts = await health(needed=works, one=hangs, two=hangs).ready()
     assert status == "degraded"
     assert parts == {"needed": "ok", "one": "TimeoutError", "two": "TimeoutError"}
-    assert order == ["begin", "begin", "end", "end"]
+    assert order == ["begin", "begin"]
+
+
+async def test_a_part_that_hangs_is_asked_once_however_often_its_state_is_wanted(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(module, "CHECK_TIMEOUT_SECONDS", 0.02)
+    answers, asked = asyncio.Event(), 0
+
+    async def hangs() -> None:
+        nonlocal asked
+        asked += 1
+        await answers.wait()
+
+    checked = health(needed=hangs)
+    states = [(await checked.ready())[0] for _ in range(5)]
+    assert (states, asked) == (["not ready"] * 5, 1)
+    asyncio.get_running_loop().call_later(0.005, answers.set)
+    assert (await checked.ready())[0] == "not ready"  # the answer comes while it is asked, but too late
+    await answers.wait()
+    assert (await checked.ready())[0] == "ready"
+    assert asked == 2
+
+
+async def test_a_check_that_never_ends_is_begun_anew_after_a_while(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "CHECK_TIMEOUT_SECONDS", 0.05)
+    monkeypatch.setattr(module, "CHECK_ENDS_SECONDS", 0.01)
+    asked = 0
+
+    async def hangs_once() -> None:
+        nonlocal asked
+        asked += 1
+        if asked == 1:
+            await asyncio.sleep(3600)
+
+    checked = health(needed=hangs_once)
+    assert [(await checked.ready())[0] for _ in range(2)] == ["not ready", "ready"]
 
 
 async def test_what_is_said_of_a_part_holds_no_secret() -> None:

@@ -12,7 +12,7 @@ from contextvars import ContextVar
 from typing import Any
 
 #: Seconds from the commit to the sending.
-LATE_SECONDS = 0.3
+LATE_SECONDS = 1.0
 Message = dict[str, Any]
 _held: ContextVar[list[Message]] = ContextVar("held")
 _tasks: set[asyncio.Task[None]] = set()

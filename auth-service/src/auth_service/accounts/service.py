@@ -7,6 +7,7 @@ from auth_service.accounts.passwords import PasswordHasher
 from auth_service.accounts.repository import AccountRepository
 from auth_service.accounts.schemas import Login, Registration
 from auth_service.accounts.sessions import LoginSession, LoginSessions, SessionReusedError
+from auth_service.events import UserRegistered
 from auth_service.keys.tokens import TokenIssuer
 from auth_service.settings import AuthSettings
 from intervai_shared.auth.principal import User
@@ -59,8 +60,8 @@ class AccountService:
 
         async def store(session: Session) -> None:
             await self._accounts.insert(account, session)
-            data = {"email": wanted.email, "fullName": wanted.full_name}
-            await self._resources.outbox.add_event(session, "user.registered", account["_id"], data)
+            registered = UserRegistered(email=wanted.email, full_name=wanted.full_name)
+            await self._resources.outbox.add_event(session, account["_id"], registered)
 
         opened = await self._sessions.open(account["_id"])
         try:
@@ -87,16 +88,18 @@ class AccountService:
         return account, self._tokens(account, await self._sessions.open(account["_id"]))
 
     async def refresh(self, refresh_token: str) -> tuple[Document, Document]:
-        """The next pair of tokens of a session. Raises UnauthenticatedError."""
+        """The next pair of tokens of a session. The account comes first: were the token spent while Mongo is down, its
+        owner would try again with it later, and count as a thief. Raises UnauthenticatedError."""
+        session_id, user = await self._sessions.owner(refresh_token)
+        account = await self._accounts.by_id(user)
+        if account is None:
+            await self._sessions.end(session_id)
+            raise UnauthenticatedError("The account does not exist any more.")
         try:
             session = await self._sessions.rotate(refresh_token)
         except SessionReusedError as error:
             await self._resources.revocations.publish(error.session_id)
             raise
-        account = await self._accounts.by_id(session.user)
-        if account is None:
-            await self._sessions.end(session.id)
-            raise UnauthenticatedError("The account does not exist any more.")
         return account, self._tokens(account, session)
 
     async def logout(self, user: User) -> None:

@@ -1,5 +1,6 @@
 """The language model: OpenAI's chat completions with structured output, from OpenAI or a server that speaks its API."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -9,6 +10,7 @@ import openai
 from openai import AsyncOpenAI
 from prometheus_client import Counter
 
+from intervai_shared.errors import OutageError
 from intervai_shared.jobs import PermanentError
 from intervai_shared.logs import log
 from qa_service.generation import prompt
@@ -23,6 +25,16 @@ _PERMANENT = (
     openai.NotFoundError,
     openai.UnprocessableEntityError,
 )
+#: Statuses that say nothing about this request: the provider, or what stands before it, cannot answer now.
+_BUSY = frozenset({429, 502, 503, 504, 529})
+#: Seconds that one call may take with its tries: less than a job may, so that silence counts as an outage, not as a
+#: job that takes too long.
+ASK_SECONDS = 100.0
+CONNECT_SECONDS = 5.0
+
+
+class ModelUnavailableError(OutageError):
+    """The language model cannot be reached or is too busy. Jobs wait for it without using up their attempts."""
 
 
 @dataclass(frozen=True)
@@ -48,20 +60,28 @@ class QuestionModel:
 
         Raises:
             PermanentError: the key or the request is refused, or the model declines.
+            ModelUnavailableError: it cannot be reached, or is too busy.
             openai.OpenAIError: it did not work for now.
         """
         messages: Any = prompt.messages(interview)
         schema: Any = {"name": "interview_questions", "strict": True, "schema": reply_schema()}
         try:
-            completion = await self._client.chat.completions.create(
-                model=self._model,
-                messages=messages,
-                response_format={"type": "json_schema", "json_schema": schema},
-            )
+            async with asyncio.timeout(ASK_SECONDS):
+                completion = await self._client.chat.completions.create(
+                    model=self._model,
+                    messages=messages,
+                    response_format={"type": "json_schema", "json_schema": schema},
+                )
+        except (TimeoutError, openai.APIConnectionError) as error:
+            raise ModelUnavailableError("The language model cannot be reached.") from error
         except _PERMANENT as error:
             # Without the provider's own words: they may repeat a part of the key.
             log.error("model refuses the request", status=error.status_code, code=error.code, param=error.param)
             raise PermanentError("The language model refused the request.") from error
+        except openai.APIStatusError as error:
+            if error.status_code in _BUSY:
+                raise ModelUnavailableError(f"The language model answers {error.status_code}.") from error
+            raise
         return _reply(completion)
 
 
@@ -88,7 +108,7 @@ async def open_model(settings: QaSettings) -> AsyncIterator[QuestionModel]:
     client = AsyncOpenAI(
         api_key=settings.openai_api_key.get_secret_value(),
         base_url=settings.openai_base_url,
-        timeout=settings.openai_timeout_seconds,
+        timeout=openai.Timeout(settings.openai_timeout_seconds, connect=CONNECT_SECONDS),
         max_retries=2,
     )
     async with client:

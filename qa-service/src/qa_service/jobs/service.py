@@ -6,15 +6,19 @@ from contextlib import aclosing
 from typing import TypeVar
 
 from bson import ObjectId
+from redis.exceptions import RedisError
 
 from intervai_shared.errors import ConflictError, NotFoundError
 from intervai_shared.jobs import FINAL, JobRecords
 from intervai_shared.live import LiveUpdates
+from intervai_shared.logs import log
 from intervai_shared.models import Document
 from qa_service.jobs.repository import JobRepository
 
 #: Seconds of silence after which one who follows a job looks whether its last update was lost.
 SILENCE_SECONDS = 10.0
+#: Seconds between two looks while Redis brings no updates.
+WITHOUT_REDIS_SECONDS = 2.0
 Update = TypeVar("Update")
 
 
@@ -51,18 +55,28 @@ class JobService:
         again how it stands: the update that told its end may be lost.
         """
         channel = f"job:{job['_id']}"
-        position = last_id or await self._live.latest_id(channel)
+        position = last_id or await self._newest(channel)
         current = await self._state(job)
         if not last_id or current["status"] in FINAL:
             yield position, current
-        if current["status"] in FINAL:
-            return
-        async with aclosing(_or_silence(self._live.follow(channel, position))) as updates:
-            async for found in updates:
-                position, update = found or (position, await self._state(job))
-                yield position, update
-                if update.get("status") in FINAL:
-                    return
+        while current["status"] not in FINAL:
+            async with aclosing(_or_silence(self._live.follow(channel, position))) as updates:
+                async for found in updates:
+                    position, current = found or (position, await self._state(job))
+                    yield position, current
+                    if current.get("status") in FINAL:
+                        return
+            # Redis is away: whoever follows hears how the job stands, only more seldom.
+            await asyncio.sleep(WITHOUT_REDIS_SECONDS)
+            current = await self._state(job)
+            yield position, current
+
+    async def _newest(self, channel: str) -> str:
+        try:
+            return await self._live.latest_id(channel)
+        except RedisError as error:
+            log.warning("followed without live updates", channel=channel, error=repr(error))
+            return "0-0"
 
     async def _state(self, job: Document) -> Document:
         current = await self.get(job["user"], job["_id"])
@@ -70,11 +84,13 @@ class JobService:
 
 
 async def _or_silence(updates: AsyncIterator[Update]) -> AsyncGenerator[Update | None, None]:
-    """The updates, and None whenever there has been none for a while."""
+    """The updates, and None whenever there has been none for a while; ends when Redis does not answer."""
     waiting = asyncio.ensure_future(anext(updates))
     try:
         while True:
             done, _ = await asyncio.wait({waiting}, timeout=SILENCE_SECONDS)
+            if done and isinstance(waiting.exception(), RedisError):
+                return
             yield waiting.result() if done else None
             if done:
                 waiting = asyncio.ensure_future(anext(updates))

@@ -14,6 +14,8 @@ from intervai_shared.settings import ServiceSettings
 
 #: Seconds before its end at which a service token is replaced.
 RENEW_SECONDS = 30.0
+#: Seconds that a call may take with all its tries: less than a person waits, and than the gateway does.
+CALL_SECONDS = 10.0
 _RETRIED_STATUS = frozenset({502, 503, 504})
 #: Failed tries in a row after which a service is left alone for a while: its callers answer at once, it can recover.
 BREAK_AFTER = 8
@@ -24,7 +26,13 @@ class _TryAgainError(Exception):
     """The answer was a passing fault of the way."""
 
 
-_FAULTS = (httpx.TransportError, _TryAgainError)
+class _RefusedError(Exception):
+    """The service says itself that it cannot answer now, and when to come again: nothing to repeat at once. It has
+    waited for its own parts already, and to ask it three times more would be a load on what is ill."""
+
+
+_PASSING = (httpx.TransportError, _TryAgainError)
+_FAULTS = (*_PASSING, _RefusedError)
 
 
 class ServiceClient:
@@ -47,8 +55,9 @@ class ServiceClient:
             UnavailableError: it cannot be reached, has failed too often just now, or answers something unexpected.
         """
         try:
-            response = await self._get(self._breaker(service), service, path, params)
-        except (httpx.HTTPError, _TryAgainError) as error:
+            async with asyncio.timeout(CALL_SECONDS):
+                response = await self._get(self._breaker(service), service, path, params)
+        except (httpx.HTTPError, TimeoutError, *_FAULTS) as error:
             raise UnavailableError(f"{service} is not reachable now.") from error
         if response.status_code == 404:
             raise NotFoundError
@@ -61,7 +70,7 @@ class ServiceClient:
             self._breakers[service] = CircuitBreaker(BREAK_AFTER, BREAK_SECONDS, _FAULTS, service)
         return self._breakers[service]
 
-    @stamina.retry(on=_FAULTS, attempts=4, wait_initial=0.2, wait_max=2.0, timeout=15.0)
+    @stamina.retry(on=_PASSING, attempts=4, wait_initial=0.2, wait_max=2.0, timeout=CALL_SECONDS)
     async def _get(self, breaker: CircuitBreaker, service: str, path: str, params: dict[str, Any]) -> httpx.Response:
         if breaker.opened:
             raise UnavailableError(f"{service} is not reachable now.", max(1, breaker.open_remaining))
@@ -70,7 +79,9 @@ class ServiceClient:
             response = await self._http.get(f"/{service}{path}", params=params, headers=headers)
             if response.status_code == 401:  # its keys or ours have changed before the token's end
                 self._tokens.pop(service, None)
-            if response.status_code in _RETRIED_STATUS | {401}:
+            if response.status_code == 503 and "Retry-After" in response.headers:
+                raise _RefusedError(f"{service} answered 503")
+            if response.status_code in _RETRIED_STATUS | {401} or _knows_no_route(response):
                 raise _TryAgainError(f"{service} answered {response.status_code}")
             return response
 
@@ -97,3 +108,10 @@ class ServiceClient:
         response.raise_for_status()
         answer = response.json()
         return str(answer["accessToken"]), float(answer["expiresIn"])
+
+
+def _knows_no_route(response: httpx.Response) -> bool:
+    """Whether a 404 is the gateway's own: until it has loaded its routes it finds nothing. A service would send a
+    problem document; to believe the gateway would be to believe that a session is gone."""
+    media_type = response.headers.get("Content-Type", "")
+    return response.status_code == 404 and not media_type.startswith("application/problem+json")

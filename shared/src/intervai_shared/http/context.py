@@ -41,13 +41,20 @@ class RequestContextMiddleware:
         try:
             await self._app(scope, receive, answer.send)
         except Exception as error:
-            problem = _problem_of(error, scope)
+            problem = _problem_of(_cause(error), scope)
             if answer.status:  # the server must break the connection off: the client has half an answer
                 raise
             await problem_response(problem, scope["path"])(scope, receive, answer.send)
         finally:
             _record(scope, answer.status or 499, time.perf_counter() - started)
         return None
+
+
+def _cause(error: Exception) -> Exception:
+    """What a task of an answer met: streams are sent from a task group, which wraps it."""
+    while isinstance(error, ExceptionGroup) and len(error.exceptions) == 1:
+        (error,) = error.exceptions
+    return error
 
 
 def _problem_of(error: Exception, scope: Scope) -> ProblemError:
