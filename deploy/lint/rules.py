@@ -22,7 +22,8 @@ class Rule:
 
 _OUTBOX = Rule(
     "a message goes out through the outbox, in the transaction of its cause",
-    ("messaging/relay.py", "messaging/broker.py"),
+    # A tick of the scheduler has no cause in a database.
+    ("messaging/relay.py", "messaging/broker.py", "scheduling/scheduler.py"),
 )
 _SCAN = Rule("the embedded Mongo engine scans the collection: update_one by _id, then read")
 #: Methods that nobody calls.

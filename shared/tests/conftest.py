@@ -75,7 +75,7 @@ def eventually() -> Callable[[Callable[[], Awaitable[bool]]], Awaitable[None]]:
     """Waits until something has come true; far longer than it takes, so that a busy machine changes nothing."""
 
     async def wait(holds: Callable[[], Awaitable[bool]]) -> None:
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(45):
             while not await holds():  # noqa: ASYNC110  it is a part outside of this process that changes
                 await asyncio.sleep(0.02)
 
@@ -139,6 +139,21 @@ class Wire:
                 writer.write(data)
                 await writer.drain()
         writer.close()
+
+
+@pytest.fixture
+async def wire_to() -> AsyncIterator[Callable[[str, int], Awaitable[Wire]]]:
+    """Makes a line to any server."""
+    wires: list[Wire] = []
+
+    async def make(host: str, port: int) -> Wire:
+        wires.append(Wire(host, port))
+        await wires[-1].mend()
+        return wires[-1]
+
+    yield make
+    for wire in wires:
+        await wire.cut()
 
 
 @pytest.fixture

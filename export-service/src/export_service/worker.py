@@ -4,11 +4,13 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
+from export_service.events import EVENTS
 from export_service.exports import repository, tasks
 from export_service.exports.maker import ExportMaker
 from export_service.exports.render_pool import open_pool
 from export_service.exports.service import QUEUE
 from export_service.exports.sessions import SessionSource
+from export_service.exports.sweeper import FileSweeper
 from export_service.settings import ExportSettings
 from intervai_shared.jobs import JobRecords
 from intervai_shared.messaging.worker import ServiceWorker
@@ -23,6 +25,7 @@ class ExportWorker:
 
     resources: Resources
     maker: ExportMaker
+    sweeper: FileSweeper
 
 
 @asynccontextmanager
@@ -37,12 +40,14 @@ async def open_worker(settings: ExportSettings) -> AsyncIterator[ExportWorker]:
         records = JobRecords(resources.mongo.db.exports, resources.live)
         exports = repository.ExportRepository(resources.mongo.db)
         sessions = SessionSource(resources.services)
-        yield ExportWorker(resources, ExportMaker(exports, records, sessions, pool, storage, resources.outbox))
+        maker = ExportMaker(exports, records, sessions, pool, storage, resources.outbox)
+        yield ExportWorker(resources, maker, FileSweeper(exports, storage))
 
 
 def create_worker() -> ServiceWorker[ExportSettings, ExportWorker]:
     """Reads the settings from the environment."""
     settings = load_settings(ExportSettings)
-    worker = ServiceWorker(settings, open_worker, threads=settings.export_threads)
+    worker = ServiceWorker(settings, open_worker, threads=settings.export_threads, events=EVENTS)
     worker.actor(tasks.make_export, QUEUE, records="exports")
+    worker.scheduled(tasks.sweep_files, "40 * * * *")
     return worker

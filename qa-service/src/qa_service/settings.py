@@ -17,6 +17,9 @@ class QaSettings(ServiceSettings):
     openai_timeout_seconds: float = Field(60.0, gt=0)
     generation_batch: int = Field(10, ge=1, le=50, description="Questions asked of the model in one call.")
     generation_threads: int = Field(64, ge=1, description="Generations at a time in one worker process.")
+    generation_bulk_from: int = Field(
+        21, ge=1, description="A generation of so many questions or more lets smaller ones go first."
+    )
 
     queue_limit_generation: int = Field(
         1000, ge=1, description="Generations that wait or run; past it new ones are refused (503)."

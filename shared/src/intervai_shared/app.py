@@ -10,6 +10,7 @@ from starlette.middleware import Middleware
 
 from intervai_shared import logs
 from intervai_shared.auth.middleware import AuthenticationMiddleware
+from intervai_shared.http import dead_letters
 from intervai_shared.http.body_limit import BodyLimitMiddleware
 from intervai_shared.http.context import RequestContextMiddleware
 from intervai_shared.http.health import HEALTH_PATHS, health_routes
@@ -61,7 +62,7 @@ def create_service_app(
     app.state.settings = settings
     install_handlers(app)
     app.router.routes.extend(health_routes(lambda request: request.app.state.container.resources.health))
-    for router in routers:
+    for router in (*routers, dead_letters.router):
         app.include_router(router)
     return app
 

@@ -12,8 +12,15 @@ from intervai_shared import context
 
 #: Seconds after which a caller may try again when a part that we need is down.
 RETRY_AFTER_SECONDS = 2
+
+
+class OutageError(Exception):
+    """A part of the system does not answer now: the base of our own errors that say so."""
+
+
 #: What says that a part of the system does not answer now.
 UNAVAILABLE = (
+    OutageError,
     AutoReconnect,
     ConnectionFailure,
     ExecutionTimeout,
@@ -85,6 +92,10 @@ class UnavailableError(ProblemError):
 
     def __init__(self, detail: str | None = None, retry_after_seconds: int = RETRY_AFTER_SECONDS) -> None:
         super().__init__(detail, headers={"Retry-After": str(retry_after_seconds)})
+
+
+#: Why a job or a message could not even be tried: a part is down, or a sister service that would be asked.
+OUTAGES = (*UNAVAILABLE, UnavailableError)
 
 
 def problem_response(error: ProblemError, path: str) -> Response:

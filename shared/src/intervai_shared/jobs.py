@@ -16,6 +16,7 @@ from prometheus_client import Counter
 from pymongo import ASCENDING, IndexModel
 from pymongo.errors import PyMongoError
 
+from intervai_shared.errors import OUTAGES
 from intervai_shared.live import LiveUpdates
 from intervai_shared.logs import log
 from intervai_shared.models import Document, utc_now
@@ -26,6 +27,8 @@ RENEW_SECONDS = 10.0
 #: Seconds after which a run that waits for another's lease looks again: it holds a place of the worker meanwhile.
 LOOK_SECONDS = 1.0
 MAX_ATTEMPTS = 3
+#: An attempt that ends since a part is down does not count, as long as the job is younger than this.
+OUTAGE_PATIENCE = timedelta(minutes=30)
 FINAL = ("succeeded", "failed", "cancelled")
 #: Every collection of job records has it: those that wait or run are looked through for forgotten ones.
 SWEEP_INDEX = IndexModel([("status", ASCENDING), ("updatedAt", ASCENDING)])
@@ -34,6 +37,10 @@ ENDED = Counter("intervai_jobs_ended_total", "Runs of jobs by how they ended", [
 
 class PermanentError(Exception):
     """The job can never succeed; its text is shown to the user as the job's `error`."""
+
+
+class GaveUpError(Exception):
+    """The job has failed in its last attempt: its message is of no further use, and becomes a dead letter."""
 
 
 class LostLeaseError(Exception):
@@ -48,6 +55,12 @@ class JobRun:
     attempt: int
     document: Document
     records: "JobRecords"
+
+    @property
+    def is_last(self) -> bool:
+        """Whether the job has failed when this attempt fails."""
+        excused: int = self.document.get("excused", 0)
+        return self.attempt - excused >= MAX_ATTEMPTS
 
     async def progress(self, percent: int, **update: Any) -> None:
         """Notes and announces the progress (0 to 100). Raises LostLeaseError."""
@@ -92,7 +105,8 @@ class JobRecords:
         lease waits for it.
 
         Raises:
-            Exception: what `work` raised, so that the queue tries again, or keeps the message as a dead letter.
+            Exception: what `work` raised, so that the queue tries again.
+            GaveUpError: that was the last attempt.
         """
         run = await self._claim(job_id)
         if run is None:
@@ -123,6 +137,25 @@ class JobRecords:
             await self.announce(job_id, status="cancelled")
         return bool(changed.modified_count)
 
+    async def abandon(self, job_id: ObjectId, reason: str) -> None:
+        """Fails a job whose message will not come again, unless somebody is at work on it or it has ended."""
+        now = utc_now()
+        idle = [{"status": "queued"}, {"status": "running", "leaseUntil": {"$lt": now}}]
+        fields = {"status": "failed", "error": reason, "leaseUntil": None, "finishedAt": now, "updatedAt": now}
+        changed = await self._collection.update_one({"_id": job_id, "$or": idle}, {"$set": fields})
+        if changed.modified_count:
+            await self.announce(job_id, status="failed", error=reason)
+
+    @staticmethod
+    async def reopen(collection: Collection, job_id: ObjectId, session: Session) -> None:
+        """Makes a failed job one that waits, with three new attempts. Their numbers go on: they are fencing tokens."""
+        job = await collection.find_one({"_id": job_id, "status": "failed"}, session=session)
+        if job is None:
+            return
+        fresh = {"status": "queued", "progress": 0, "excused": job["attempt"], "error": None, "updatedAt": utc_now()}
+        failed = {key: job[key] for key in ("_id", "status", "attempt")}
+        await collection.update_one(failed, {"$set": fresh, "$unset": {"finishedAt": ""}}, session=session)
+
     async def _claim(self, job_id: ObjectId) -> JobRun | None:
         while job := await self._collection.find_one({"_id": job_id}):
             if job["status"] in FINAL:
@@ -130,9 +163,9 @@ class JobRecords:
             now = utc_now()
             if job["status"] == "running" and job["leaseUntil"] and job["leaseUntil"] > now:
                 await asyncio.sleep(min(LOOK_SECONDS, (job["leaseUntil"] - now).total_seconds() + 0.1))
-            elif job["attempt"] >= MAX_ATTEMPTS:
-                await self._fail(JobRun(job_id, job["attempt"], job, self), "The job was given up after 3 attempts.")
-                return None
+            elif (died := JobRun(job_id, job["attempt"], job, self)).is_last:
+                await self._fail(died, "The job was given up after 3 attempts.")
+                raise GaveUpError("its worker died in the last attempt")
             elif await self._take(job):
                 return JobRun(job_id, job["attempt"] + 1, job, self)
         return None
@@ -153,20 +186,28 @@ class JobRecords:
 
     async def _retry_or_fail(self, run: JobRun, error: BaseException) -> None:
         log.warning("job attempt failed", jobId=str(run.id), attempt=run.attempt, error=repr(error))
-        if run.attempt >= MAX_ATTEMPTS:
-            return await self._fail(run, "It did not work in 3 attempts. Please try again later.")
+        is_excused = isinstance(error, OUTAGES) and utc_now() - run.document["createdAt"] < OUTAGE_PATIENCE
+        if run.is_last and not is_excused:
+            has_failed = await self._fail(run, "It did not work in 3 attempts. Please try again later.")
+            if has_failed and not isinstance(error, asyncio.CancelledError):
+                raise GaveUpError(repr(error)) from error
+            return
         ENDED.labels(run.document["kind"], "retried").inc()
         with suppress(LostLeaseError):
-            await self.write(run, {"status": "queued", "leaseUntil": None})
+            excused = run.document.get("excused", 0) + is_excused
+            await self.write(run, {"status": "queued", "leaseUntil": None, "excused": excused})
             await self.announce(run.id, status="queued")
-        return None
 
-    async def _fail(self, run: JobRun, reason: str) -> None:
+    async def _fail(self, run: JobRun, reason: str) -> bool:
+        """False when the job is no longer this run's."""
         ENDED.labels(run.document["kind"], "failed").inc()
         fields = {"status": "failed", "error": reason, "leaseUntil": None, "finishedAt": utc_now()}
-        with suppress(LostLeaseError):
+        try:
             await self.write(run, fields)
-            await self.announce(run.id, status="failed", error=reason)
+        except LostLeaseError:
+            return False
+        await self.announce(run.id, status="failed", error=reason)
+        return True
 
     @asynccontextmanager
     async def _renewed(self, run: JobRun) -> AsyncIterator[None]:

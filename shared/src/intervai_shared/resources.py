@@ -22,14 +22,17 @@ from intervai_shared.http.health import Health
 from intervai_shared.http.limits import RateLimits
 from intervai_shared.live import LiveUpdates
 from intervai_shared.logs import log
-from intervai_shared.messaging import inbox, outbox
+from intervai_shared.messaging import dead_letters, inbox, outbox
 from intervai_shared.messaging.backpressure import Backpressure
+from intervai_shared.messaging.dead_letters import DeadLetters
 from intervai_shared.messaging.queues import QueueLengths
 from intervai_shared.mongo import Mongo
 from intervai_shared.settings import ServiceSettings
 from intervai_shared.tasks import keep_running
 
 Indexes = Mapping[str, Sequence[IndexModel]]
+#: Of the chassis's own collections.
+INDEXES: Indexes = {**outbox.INDEXES, **inbox.INDEXES, **dead_letters.INDEXES, **idempotency.INDEXES}
 
 
 @dataclass(frozen=True)
@@ -47,6 +50,7 @@ class Resources:
     live: LiveUpdates
     outbox: outbox.Outbox
     backpressure: Backpressure
+    dead_letters: DeadLetters
     health: Health
 
 
@@ -63,6 +67,7 @@ async def open_resources(settings: ServiceSettings, indexes: Indexes) -> AsyncIt
 
     Raises:
         pymongo.errors.PyMongoError: Mongo was not there after half a minute.
+        HalfRestoredError: see there.
     """
     async with AsyncExitStack() as stack:
         database = mongo.connect(settings)
@@ -73,10 +78,12 @@ async def open_resources(settings: ServiceSettings, indexes: Indexes) -> AsyncIt
         stack.push_async_callback(model_cache.close)
         http = await stack.enter_async_context(_internal_http(settings))
         revocations = Revocations(client, settings.access_token_ttl_seconds)
-        await _make_indexes(database, {**outbox.INDEXES, **inbox.INDEXES, **idempotency.INDEXES, **indexes})
+        await _make_indexes(database, {**INDEXES, **indexes})
         await _load(revocations)
         await stack.enter_async_context(keep_running("revocations", revocations.follow))
         log.info("resources open", environment=settings.environment)
+        live = LiveUpdates(client, settings.service)
+        messages = outbox.Outbox(database, client, settings.service)
         yield Resources(
             settings=settings,
             mongo=database,
@@ -86,9 +93,10 @@ async def open_resources(settings: ServiceSettings, indexes: Indexes) -> AsyncIt
             verifier=_verifier(settings, http, revocations),
             revocations=revocations,
             limits=RateLimits(client, settings),
-            live=LiveUpdates(client, settings.service),
-            outbox=outbox.Outbox(database, client, settings.service),
+            live=live,
+            outbox=messages,
             backpressure=Backpressure(QueueLengths(client, database.db, settings.service)),
+            dead_letters=DeadLetters(database.db, messages, live),
             health=_health(database, client),
         )
 
@@ -125,6 +133,12 @@ def _verifier(settings: ServiceSettings, http: httpx.AsyncClient, revocations: R
     )
 
 
+class HalfRestoredError(Exception):
+    """A restore of the database has begun and not ended (see deploy/backup)."""
+
+
 @stamina.retry(on=PyMongoError, attempts=None, timeout=30.0, wait_max=2.0)
 async def _make_indexes(database: Mongo, indexes: Indexes) -> None:
+    if await database.db.half_restored.find_one():
+        raise HalfRestoredError("a restore of this database has not ended; run it again")
     await mongo.ensure_indexes(database.db, indexes)

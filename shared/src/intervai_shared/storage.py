@@ -2,6 +2,8 @@
 
 import asyncio
 import re
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 from urllib.parse import quote
@@ -11,6 +13,7 @@ from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 from pydantic import Field, SecretStr
 
+from intervai_shared.errors import OutageError
 from intervai_shared.models import utc_now
 from intervai_shared.settings import ServiceSettings
 
@@ -29,8 +32,16 @@ class StorageSettings(ServiceSettings):
     aws_secret_access_key: SecretStr | None = None
 
 
-class StorageError(Exception):
+class StorageError(OutageError):
     """S3 did not do what it was asked, for now."""
+
+
+@dataclass(frozen=True)
+class StoredFile:
+    """A file in the bucket."""
+
+    key: str
+    changed_at: datetime
 
 
 class FileStorage:
@@ -56,6 +67,16 @@ class FileStorage:
     async def delete(self, key: str) -> None:
         """Removes a file; one that is not there is no error. Raises StorageError."""
         await self._call("delete_object", Key=key)
+
+    async def files(self, prefix: str) -> AsyncIterator[list[StoredFile]]:
+        """The files whose keys begin so, up to 1,000 at a time. Raises StorageError."""
+        following: dict[str, str] = {}
+        while True:
+            answer = await self._call("list_objects_v2", Prefix=prefix, **following)
+            yield [StoredFile(entry["Key"], entry["LastModified"]) for entry in answer.get("Contents", [])]
+            if not answer.get("IsTruncated"):
+                return
+            following = {"ContinuationToken": answer["NextContinuationToken"]}
 
     async def check(self) -> None:
         """Raises StorageError when the bucket is not reachable."""
@@ -92,8 +113,9 @@ def _client(settings: StorageSettings, endpoint: str | None) -> Any:
             signature_version="s3v4",
             s3={"addressing_style": "path" if endpoint else "auto"},
             connect_timeout=2,
-            read_timeout=10,
-            retries={"max_attempts": 3, "mode": "standard"},
+            # With its two tries a call takes at most about 10 s: a person waits for some, and a job is done again.
+            read_timeout=5,
+            retries={"total_max_attempts": 2, "mode": "standard"},
             # boto3's new default checksums are refused by servers other than AWS.
             request_checksum_calculation="when_required",
             response_checksum_validation="when_required",

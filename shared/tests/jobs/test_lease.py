@@ -9,7 +9,7 @@ import pytest
 from pydantic import SecretStr
 
 from intervai_shared import jobs as module
-from intervai_shared.jobs import JobRecords, JobRun, LostLeaseError
+from intervai_shared.jobs import GaveUpError, JobRecords, JobRun, LostLeaseError
 from intervai_shared.models import Document, utc_now
 from intervai_shared.mongo import connect
 from intervai_shared.settings import ServiceSettings
@@ -53,7 +53,8 @@ async def test_a_job_whose_worker_died_is_taken_up_once_its_lease_has_ended(jobs
 
 async def test_a_job_whose_workers_died_three_times_has_failed(jobs: Any, work: Any) -> None:
     job_id = await jobs.add(**dead(3))
-    await jobs.records.run(job_id, work)
+    with pytest.raises(GaveUpError):
+        await jobs.records.run(job_id, work)
     assert not work.runs
     job = await jobs.get(job_id)
     assert (job["status"], job["error"]) == ("failed", "The job was given up after 3 attempts.")

@@ -1,14 +1,17 @@
 """A job's record: what it says at each step, and that each step happens once."""
 
 import asyncio
+from datetime import timedelta
 from typing import Any
 
 import pytest
 from bson import ObjectId
 from prometheus_client import REGISTRY
 
-from intervai_shared.jobs import JobRun, PermanentError
-from intervai_shared.models import Document
+from intervai_shared.errors import UnavailableError
+from intervai_shared.jobs import OUTAGE_PATIENCE, GaveUpError, JobRecords, JobRun, PermanentError
+from intervai_shared.models import Document, utc_now
+from intervai_shared.storage import StorageError
 
 
 async def told(jobs: Any, job_id: ObjectId, count: int) -> list[Document]:
@@ -91,8 +94,8 @@ async def test_a_job_that_fails_is_queued_again_and_has_failed_after_three_attem
     async def fails(_: JobRun) -> Document:
         raise ConnectionError("the model is at secret-host")
 
-    for _ in range(3):
-        with pytest.raises(ConnectionError):  # so that the queue tries again, or keeps the message
+    for error in (ConnectionError, ConnectionError, GaveUpError):  # so that the queue tries again, or gives up too
+        with pytest.raises(error):
             await jobs.records.run(job_id, fails)
         states.append(await jobs.state(job_id))
     assert states == [("queued", 1), ("queued", 2), ("failed", 3)]
@@ -101,6 +104,74 @@ async def test_a_job_that_fails_is_queued_again_and_has_failed_after_three_attem
     assert (job["leaseUntil"], job["finishedAt"] is None) == (None, False)
     await jobs.records.run(job_id, fails)  # a message more changes nothing
     assert await jobs.state(job_id) == ("failed", 3)
+
+
+async def test_attempts_that_end_since_a_part_is_down_do_not_count(jobs: Any) -> None:
+    job_id = await jobs.add()
+
+    async def s3_is_down(_: JobRun) -> Document:
+        raise StorageError("put_object: no route")
+
+    for attempt in range(1, 8):
+        with pytest.raises(StorageError):
+            await jobs.records.run(job_id, s3_is_down)
+        assert await jobs.state(job_id) == ("queued", attempt)
+    await _fails_for_good_in(3, jobs, job_id)
+
+
+async def test_the_patience_with_a_part_that_is_down_has_an_end(jobs: Any) -> None:
+    job_id = await jobs.add(createdAt=utc_now() - 2 * OUTAGE_PATIENCE)
+
+    async def sister_is_down(_: JobRun) -> Document:
+        raise UnavailableError
+
+    for error in (UnavailableError, UnavailableError, GaveUpError):
+        with pytest.raises(error):
+            await jobs.records.run(job_id, sister_is_down)
+    assert await jobs.state(job_id) == ("failed", 3)
+
+
+async def _fails_for_good_in(attempts: int, jobs: Any, job_id: ObjectId) -> None:
+    async def fails(_: JobRun) -> Document:
+        raise ValueError
+
+    for error in [ValueError] * (attempts - 1) + [GaveUpError]:
+        with pytest.raises(error):
+            await jobs.records.run(job_id, fails)
+    assert (await jobs.get(job_id))["status"] == "failed"
+
+
+async def test_a_failed_job_that_is_opened_again_has_three_new_attempts(jobs: Any, work: Any) -> None:
+    job_id = await jobs.add(status="failed", attempt=3, error="It did not work.", progress=40, finishedAt=utc_now())
+    await _reopen(jobs, job_id)
+    job = await jobs.get(job_id)
+    assert (job["status"], job["error"], job["progress"], "finishedAt" in job) == ("queued", None, 0, False)
+    await _fails_for_good_in(3, jobs, job_id)
+    await _reopen(jobs, job_id)
+    await jobs.records.run(job_id, work)
+    assert await jobs.state(job_id) == ("succeeded", 7)  # an attempt's number is never used twice
+    await _reopen(jobs, job_id)
+    assert await jobs.state(job_id) == ("succeeded", 7)
+
+
+async def _reopen(jobs: Any, job_id: ObjectId) -> None:
+    await jobs.mongo.transaction(lambda session: JobRecords.reopen(jobs.collection, job_id, session))
+
+
+@pytest.mark.parametrize("lease", [None, utc_now() - timedelta(seconds=1)])
+async def test_a_job_whose_message_will_not_come_again_is_given_up(jobs: Any, lease: Any) -> None:
+    job_id = await jobs.add(status="running" if lease else "queued", leaseUntil=lease)
+    await jobs.records.abandon(job_id, "It waited too long.")
+    job = await jobs.get(job_id)
+    assert (job["status"], job["error"]) == ("failed", "It waited too long.")
+    assert await told(jobs, job_id, 1) == [{"status": "failed", "error": "It waited too long."}]
+
+
+@pytest.mark.parametrize("status", ["running", "succeeded", "cancelled"])
+async def test_a_job_that_is_worked_at_or_has_ended_is_not_given_up(jobs: Any, status: str) -> None:
+    job_id = await jobs.add(status=status, leaseUntil=utc_now() + timedelta(seconds=30))
+    await jobs.records.abandon(job_id, "It waited too long.")
+    assert (await jobs.get(job_id))["status"] == status
 
 
 async def test_a_job_may_succeed_at_its_last_attempt(jobs: Any, work: Any) -> None:

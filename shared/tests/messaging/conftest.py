@@ -16,7 +16,10 @@ from dramatiq import Message
 from redis.asyncio import Redis
 
 from intervai_shared.jobs import JobRecords
+from intervai_shared.live import LiveUpdates
+from intervai_shared.messaging.dead_letters import DeadLetters
 from intervai_shared.messaging.outbox import Outbox
+from intervai_shared.models import Document
 from intervai_shared.mongo import Mongo, Session
 from intervai_shared.settings import ServiceSettings
 
@@ -69,14 +72,15 @@ class Desk:
     def __init__(self, mongo: Mongo, redis: Redis, service: str) -> None:
         self.db = mongo.db
         self.outbox = Outbox(mongo, redis, service)
+        self.dead_letters = DeadLetters(mongo.db, self.outbox, LiveUpdates(redis, service))
 
-    async def add(self, how: str, actor: str = "do_job") -> ObjectId:
+    async def add(self, how: str, actor: str = "do_job", *, bulk: bool = False) -> ObjectId:
         """A job and its message, in one transaction."""
         job = JobRecords.new("probe", ObjectId(), how=how)
 
         async def body(session: Session) -> None:
             await self.db.jobs.insert_one(job, session=session)
-            await self.outbox.add_job(session, actor, "jobs", str(job["_id"]))
+            await self.outbox.add_job(session, actor, "jobs", str(job["_id"]), bulk=bulk)
 
         await self.outbox.transaction(body)
         return ObjectId(job["_id"])
@@ -93,6 +97,11 @@ class Desk:
     async def attempts(self, job_id: ObjectId) -> list[int]:
         """The runs of a job, by attempt."""
         return [run["attempt"] async for run in self.db.runs.find({"job": job_id}).sort("_id")]
+
+    async def letters(self, **where: Any) -> list[Document]:
+        """The dead letters, the oldest first."""
+        found: list[Document] = await self.db.dead_letters.find(where).sort("diedAt").to_list()
+        return found
 
     async def done_events(self, job_id: ObjectId) -> int:
         """How often the event of its end was applied."""

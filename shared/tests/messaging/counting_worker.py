@@ -3,6 +3,7 @@
 It counts its runs in Mongo, with every time of the chassis shortened."""
 
 import asyncio
+import os
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -12,10 +13,11 @@ from dramatiq.middleware import TimeLimit
 
 from intervai_shared import context, jobs, tasks
 from intervai_shared.jobs import JobRecords, JobRun, PermanentError
-from intervai_shared.messaging import broker, sweep
+from intervai_shared.messaging import broker, failures, sweep
+from intervai_shared.messaging.events.catalogue import Event
 from intervai_shared.messaging.inbox import EventHandler
 from intervai_shared.messaging.worker import ServiceWorker
-from intervai_shared.models import Document
+from intervai_shared.models import Document, Id
 from intervai_shared.mongo import Session
 from intervai_shared.resources import Resources, open_resources
 from intervai_shared.settings import ServiceSettings, load_settings
@@ -30,8 +32,19 @@ jobs.LOOK_SECONDS = 0.1
 tasks.RESTART_SECONDS = 0.1
 sweep.SWEEP_SECONDS = 0.2
 sweep.FORGOTTEN_SECONDS = 2.0
+failures.AGAIN_SECONDS = 0.1
 TimeLimit.__init__.__kwdefaults__.update(interval=100)  # milliseconds between two looks at the clock
 THREADS = 8
+
+
+class JobDone(Event):
+    """A job has come to its end."""
+
+    TYPE = "job.done"
+    AGGREGATE = "job"
+
+    job: Id
+    attempt: int
 
 
 @dataclass(frozen=True)
@@ -56,13 +69,15 @@ async def do_job(container: Container, job_id: str) -> None:
             raise ConnectionError("as it is meant to")
         if how == "impossible":
             raise PermanentError("It cannot be done.")
+        if how == "kill":
+            os._exit(9)
         while how == "wait" and not await db.flags.find_one({"_id": run.id}):  # noqa: ASYNC110
             await asyncio.sleep(0.05)
 
         async def effect(session: Session) -> None:
             await run.succeed(session)
-            event = {"job": str(run.id), "attempt": run.attempt}
-            await container.resources.outbox.add_event(session, "job.done", run.id, event)
+            done = JobDone(job=run.id, attempt=run.attempt)
+            await container.resources.outbox.add_event(session, run.id, done)
 
         await container.resources.outbox.transaction(effect)
         return {}
@@ -79,6 +94,16 @@ async def overrun(container: Container, job_id: str) -> None:
         return {}
 
     await container.records.run(ObjectId(job_id), work)
+
+
+async def stumble(container: Container) -> None:
+    """Has no job record, and fails."""
+    raise ValueError("over a stone")
+
+
+async def count_tick(container: Container) -> None:
+    """Is done at each second, so that tests need not wait."""
+    await container.resources.mongo.db.ticks.insert_one({})
 
 
 def event_handlers(container: Container) -> Mapping[str, EventHandler]:
@@ -101,7 +126,9 @@ def create_worker() -> ServiceWorker[ServiceSettings, Container]:
     settings = load_settings(ServiceSettings)
     subscribers = {"job.done": [settings.service]}
     worker = ServiceWorker(settings, open_container, threads=THREADS, subscribers=subscribers)
-    worker.actor(do_job, "jobs", records="jobs")
+    worker.actor(do_job, "jobs", records="jobs", bulk=True)
     worker.actor(overrun, "jobs", time_limit=200)
+    worker.actor(stumble, "chores")
+    worker.scheduled(count_tick, "* * * * * *")
     worker.on_events(event_handlers)
     return worker

@@ -12,12 +12,30 @@ from redis.asyncio import Redis
 from intervai_shared import context, tasks
 from intervai_shared import redis as redis_module
 from intervai_shared.messaging import relay as module
+from intervai_shared.messaging.events.catalogue import Event
 from intervai_shared.messaging.outbox import Outbox
 from intervai_shared.messaging.relay import Relay
 from intervai_shared.mongo import Mongo, Session
 from intervai_shared.settings import ServiceSettings
 from intervai_shared.tasks import keep_running
 
+
+class ThingMade(Event):
+    """A thing was made."""
+
+    TYPE = "thing.made"
+    AGGREGATE = "thing"
+
+    size: int = 3
+
+
+class ThingIgnored(ThingMade):
+    """Nobody wants to know."""
+
+    TYPE = "thing.ignored"
+
+
+EVENTS: dict[str, type[Event]] = {event.TYPE: event for event in (ThingMade, ThingIgnored)}
 Eventually = Callable[[Callable[[], Awaitable[bool]]], Awaitable[None]]
 
 
@@ -46,7 +64,7 @@ class Office:
 
     async def add_event(self, event_type: str) -> None:
         async def body(session: Session) -> None:
-            await self._outbox.add_event(session, event_type, ObjectId(), {"size": 3})
+            await self._outbox.add_event(session, ObjectId(), EVENTS[event_type]())
 
         await self._outbox.transaction(body)
 

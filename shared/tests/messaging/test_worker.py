@@ -3,12 +3,17 @@
 import asyncio
 import signal
 from collections.abc import Awaitable, Callable
+from datetime import datetime
 from typing import Any
 
 from bson import ObjectId
+from redis.asyncio import Redis
 
 from intervai_shared import context
 from intervai_shared.jobs import JobRecords
+from intervai_shared.scheduling.scheduler import Scheduler
+from intervai_shared.settings import ServiceSettings
+from intervai_shared.tasks import keep_running
 
 Eventually = Callable[[Callable[[], Awaitable[bool]]], Awaitable[None]]
 StartWorker = Callable[..., Any]
@@ -50,6 +55,58 @@ async def test_as_many_jobs_run_at_a_time_as_the_worker_has_threads(
     for job_id in jobs:
         await desk.let_go_on(job_id)
     await eventually(all_done)
+
+
+async def test_what_is_in_bulk_leaves_half_of_the_worker_to_the_others(
+    start_worker: StartWorker, desk: Any, eventually: Eventually
+) -> None:
+    start_worker()
+    in_bulk = [await desk.add("wait", bulk=True) for _ in range(12)]
+    await eventually(lambda: _runs(desk, 4))
+    others = [await desk.add("ok") for _ in range(6)]
+    for job_id in others:
+        await eventually(lambda job_id=job_id: _has_status(desk, job_id, "succeeded"))
+    assert await _runs(desk, 4 + 6)
+    for job_id in in_bulk:
+        await desk.let_go_on(job_id)
+    await eventually(lambda: _runs(desk, 12 + 6))
+
+
+async def test_what_is_in_bulk_lets_the_others_that_wait_too_go_first(
+    start_worker: StartWorker, desk: Any, eventually: Eventually
+) -> None:
+    for _ in range(30):
+        await desk.add("ok", bulk=True)
+    for _ in range(8):
+        await desk.add("ok")
+    assert await desk.db.outbox.count_documents({"state": "pending"}) == 38
+    start_worker()
+    await eventually(lambda: _runs(desk, 38))
+    bulk = {entry["args"][0] async for entry in desk.db.outbox.find({"queue": "jobs.bulk"})}
+    order = [str(run["job"]) in bulk async for run in desk.db.runs.find().sort("_id")]
+    assert sum(order[-15:]) == 15  # the others were sent last of all
+
+
+async def _runs(desk: Any, count: int) -> bool:
+    return bool(await desk.db.runs.count_documents({}) == count)
+
+
+async def test_what_is_scheduled_is_done_at_each_time_by_one_of_two_workers(
+    start_worker: StartWorker, settings: ServiceSettings, redis: Redis, desk: Any, eventually: Eventually
+) -> None:
+    await redis.delete("scheduler:schedules", "scheduler:last", "scheduler:leader")
+    for _ in range(2):
+        start_worker()
+
+    async def three_times() -> bool:
+        return bool(await desk.db.ticks.count_documents({}) >= 3)
+
+    async with keep_running("scheduler", Scheduler(settings, redis).run):
+        await eventually(three_times)
+    last = await desk.db.scheduled_runs.find_one({"_id": "count_tick"})
+    sent = datetime.fromisoformat((await redis.hget("scheduler:last", f"{settings.service}:count_tick")).decode())
+    assert last["state"] == "done"
+    assert last["slot"] <= sent
 
 
 async def test_a_job_whose_message_was_lost_is_done_all_the_same(

@@ -6,6 +6,7 @@ from typing import Any
 
 from bson import ObjectId
 
+from export_service.events import ExportCompleted
 from export_service.exports.render_pool import RenderPool
 from export_service.exports.repository import ExportRepository
 from export_service.exports.service import object_key
@@ -82,8 +83,8 @@ class ExportMaker:
     async def _finish(self, run: JobRun, name: str, size: int) -> None:
         async def effect(transaction: Session) -> None:
             await run.succeed(transaction, fileName=name, sizeBytes=size)
-            data = {"user": str(run.document["user"]), "format": run.document["format"], "sizeBytes": size}
-            await self._outbox.add_event(transaction, "export.completed", run.id, data)
+            completed = ExportCompleted(user=run.document["user"], format=run.document["format"], size_bytes=size)
+            await self._outbox.add_event(transaction, run.id, completed)
 
         await self._outbox.transaction(effect)
 

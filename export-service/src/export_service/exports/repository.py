@@ -12,7 +12,7 @@ INDEXES = {"exports": [IndexModel([("user", ASCENDING), *NEWEST_FIRST.sort]), SW
 
 
 class ExportRepository:
-    """Every method takes the owner first."""
+    """Every method that a person causes takes the owner first."""
 
     def __init__(self, db: Database) -> None:
         self._exports = db.exports
@@ -33,3 +33,10 @@ class ExportRepository:
         """False when the user has no such export."""
         deleted = await self._exports.delete_one({"_id": export_id, "user": user})
         return deleted.deleted_count == 1
+
+    async def with_files(self, export_ids: list[ObjectId]) -> list[Document]:
+        """Those of these exports, whoever's they are, that have a file or may get one: for the sweep of the bucket."""
+        found = self._exports.find(
+            {"_id": {"$in": export_ids}, "status": {"$nin": ["cancelled", "failed"]}}, {"format": 1}
+        )
+        return await found.to_list()

@@ -16,6 +16,7 @@ from intervai_shared.storage import FileStorage, StorageError
 
 ACTOR = "make_export"
 QUEUE = "exports"
+KEY_PREFIX = "exports/"
 
 
 class ExportService:
@@ -102,4 +103,4 @@ class ExportService:
 
 def object_key(export: Document) -> str:
     """Where the file lies; names nobody."""
-    return f"exports/{export['_id']}.{export['format']}"
+    return f"{KEY_PREFIX}{export['_id']}.{export['format']}"

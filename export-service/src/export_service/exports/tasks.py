@@ -11,3 +11,8 @@ if TYPE_CHECKING:
 async def make_export(container: "ExportWorker", export_id: str) -> None:
     """Makes the file of an export. Idempotent by the export's record, see `ExportMaker.run`."""
     await container.maker.run(object_id(export_id))
+
+
+async def sweep_files(container: "ExportWorker") -> None:
+    """Removes files without an export. Idempotent: what is gone is gone."""
+    await container.sweeper.run()

@@ -11,6 +11,7 @@ from intervai_shared.logs import log
 from intervai_shared.messaging.outbox import Outbox
 from intervai_shared.models import Document
 from intervai_shared.mongo import Session
+from qa_service.events import QuestionsGenerated
 from qa_service.generation.model import QuestionModel, Reply
 from qa_service.generation.repository import ReplyJournal
 from qa_service.generation.schemas import GeneratedSet
@@ -133,8 +134,8 @@ class Generator:
             await run.succeed(transaction, result=result)
             await self._questions.insert(user, numbered, transaction)
             await self._sessions.begin(user, session_id, transaction)
-            data = {"user": str(user), "jobId": str(run.id), "count": len(numbered)}
-            await self._outbox.add_event(transaction, "questions.generated", session_id, data)
+            generated = QuestionsGenerated(user=user, job_id=run.id, count=len(numbered))
+            await self._outbox.add_event(transaction, session_id, generated)
 
         await self._outbox.transaction(effect)
         return {"result": result}

@@ -63,5 +63,6 @@ class GenerationService:
         """Writes the job record and its message in the caller's transaction."""
         job = JobRecords.new(KIND, user, session=session_id, count=count, **extra)
         await self._jobs.insert(user, job, transaction)
-        await self._resources.outbox.add_job(transaction, ACTOR, QUEUE, str(job["_id"]))
+        is_bulk = count >= self._settings.generation_bulk_from
+        await self._resources.outbox.add_job(transaction, ACTOR, QUEUE, str(job["_id"]), bulk=is_bulk)
         return job

@@ -1,6 +1,7 @@
 """Dramatiq on Redis: one way to make a broker, for publishers and for workers."""
 
 import time
+from collections.abc import Sequence
 from typing import Any
 from uuid import uuid4
 
@@ -8,13 +9,15 @@ import dramatiq
 import redis
 from dramatiq import Consumer, Message
 from dramatiq.brokers.redis import RedisBroker
-from dramatiq.middleware import AgeLimit, CurrentMessage, Middleware, Retries, TimeLimit
+from dramatiq.middleware import AgeLimit, CurrentMessage, Middleware, Retries, TimeLimit, TimeLimitExceeded
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
-from intervai_shared.errors import UNAVAILABLE
+from intervai_shared.errors import OUTAGES
+from intervai_shared.jobs import GaveUpError
 from intervai_shared.logs import log
-from intervai_shared.settings import ServiceSettings
+from intervai_shared.redis import connect_blocking
+from intervai_shared.settings import ProcessSettings
 
 #: Attempts in all.
 ATTEMPTS = 3
@@ -29,6 +32,17 @@ HEARTBEAT_TIMEOUT_MS = 30_000
 ENQUEUE_SECONDS = 1.0
 #: Commands out of a million that also look for dead workers (the default, 1,000, finds them too late).
 MAINTENANCE_CHANCE = 20_000
+
+
+def in_bulk(name: str) -> str:
+    """The bulk twin of a queue, or of an actor: for large work that may wait. A worker does what is in a queue before
+    what is in its twin, and keeps half of its threads free of that."""
+    return f"{name}.bulk"
+
+
+def is_bulk(queue: str) -> bool:
+    """Whether it is a bulk twin; not so the queue of its retries, which takes no threads."""
+    return queue.endswith(".bulk")
 
 
 def namespace(service: str) -> str:
@@ -49,12 +63,14 @@ class WorkerBroker(RedisBroker):
         Then nobody here knows any more what the first had fetched: retries that wait for their time, or messages whose
         answer got lost. In Redis they belong to this broker, which goes on living. So it goes on under a new id, and
         what belongs to the old one comes back with the heartbeat time-out. What is still at work here comes twice.
+
+        Of a bulk queue it fetches half as much: the other half of the worker's threads is always there for the rest.
         """
         if queue_name in self._consumed:
             self._consumed.clear()
             self.broker_id = str(uuid4())
         self._consumed.add(queue_name)
-        return super().consume(queue_name, prefetch, timeout)
+        return super().consume(queue_name, max(1, prefetch // 2) if is_bulk(queue_name) else prefetch, timeout)
 
     def enqueue(self, message: Message[Any], *, delay: int | None = None) -> Message[Any]:
         """Enqueues a retry, or a delayed message that is due; waits for Redis, since Dramatiq would drop it."""
@@ -66,13 +82,13 @@ class WorkerBroker(RedisBroker):
                 time.sleep(ENQUEUE_SECONDS)
 
 
-def publisher(settings: ServiceSettings, service: str) -> RedisBroker:
+def publisher(settings: ProcessSettings, service: str) -> RedisBroker:
     """A broker that only enqueues, into the queues of `service`. Raises redis.RedisError."""
     return RedisBroker(**_options(settings, service, []))  # type: ignore[no-untyped-call]
 
 
-def consumer(settings: ServiceSettings, *middleware: Middleware) -> WorkerBroker:
-    """The broker of this service's own worker; `middleware` comes after Dramatiq's."""
+def consumer(settings: ProcessSettings, *middleware: Middleware, first: Sequence[Middleware] = ()) -> WorkerBroker:
+    """The broker of this service's own worker; `middleware` comes after Dramatiq's, `first` before."""
     standard: list[Middleware] = [
         AgeLimit(max_age=AGE_LIMIT_MS),
         TimeLimit(time_limit=TIME_LIMIT_MS),
@@ -80,28 +96,26 @@ def consumer(settings: ServiceSettings, *middleware: Middleware) -> WorkerBroker
         Retries(retry_when=worth_a_retry, min_backoff=MIN_BACKOFF_MS, max_backoff=MAX_BACKOFF_MS),
     ]
     # No retries of the client: a fetch that is sent twice takes two messages and gives one.
-    options = _options(settings, settings.service, [*standard, *middleware], retry=Retry(NoBackoff(), 0))
+    options = _options(settings, settings.service, [*first, *standard, *middleware], retry=Retry(NoBackoff(), 0))
     broker = WorkerBroker(**options)
     dramatiq.set_broker(broker)
     return broker
 
 
 def worth_a_retry(retries: int, error: BaseException) -> bool:
-    """Two retries. More while a part is down: then a job has not been tried, and an event would be lost; a job record
-    counts its own attempts."""
-    return retries < ATTEMPTS - 1 or isinstance(error, UNAVAILABLE)
+    """Two retries. More while a part is down: then the message has not really been tried."""
+    return retries < ATTEMPTS - 1 or isinstance(error, OUTAGES)
 
 
-def _options(settings: ServiceSettings, service: str, middleware: list[Middleware], **client: Any) -> dict[str, Any]:
-    connection = redis.Redis.from_url(
-        settings.redis_url.get_secret_value(),
-        socket_timeout=settings.redis_timeout_seconds,
-        socket_connect_timeout=settings.redis_timeout_seconds,
-        client_name=f"{settings.service}-broker",
-        **client,
-    )
+def worth_another_attempt(retries: int, error: BaseException) -> bool:
+    """The same for a job with a record, which counts its own attempts and says when it gave up. What a time limit stops
+    has no more to say."""
+    return not isinstance(error, GaveUpError) and (retries < ATTEMPTS - 1 or not isinstance(error, TimeLimitExceeded))
+
+
+def _options(settings: ProcessSettings, service: str, middleware: list[Middleware], **client: Any) -> dict[str, Any]:
     return {
-        "client": connection,
+        "client": connect_blocking(settings, **client),
         "namespace": namespace(service),
         "middleware": middleware,
         "heartbeat_timeout": HEARTBEAT_TIMEOUT_MS,
