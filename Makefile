@@ -6,13 +6,15 @@ export GATEWAY_PORT STATE_DIR
 
 VENV := .venv/bin
 SUITE := $(VENV)/python -m intervai_local
+# Without limits, with hashes that take milliseconds, and never with somebody's key.
+TEST_SUITE := OPENAI_API_KEY= RATE_LIMIT_SCALE=0 ARGON2_TIME_COST=1 ARGON2_MEMORY_KIB=8192 $(SUITE)
 PROJECTS := $(wildcard pyproject.toml */pyproject.toml deploy/*/pyproject.toml)
-SOURCES := shared/src $(wildcard *-service/src) deploy/local/src deploy/offline-llm/src
+SOURCES := shared/src $(wildcard *-service/src) deploy/local/src deploy/offline-llm/src deploy/backup/src
 # A .venv that was moved or copied names another folder in its scripts, and is made anew.
 READY := $(if $(shell grep -s '[!" ]$(CURDIR)/.venv/bin/python' .venv/bin/pip),.venv/.stamp,remake)
 
 .DEFAULT_GOAL := help
-.PHONY: help run up down status logs scale test bench lint format lock images clean remake
+.PHONY: help run up down status logs scale dlq events replay backup restore test chaos bench lint format lock images clean remake
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -42,9 +44,28 @@ logs: $(READY) ## follow the logs; SERVICE="qa-service qa-worker" chooses
 scale: $(READY) ## run N instances: SERVICE=qa-service N=3
 	@$(SUITE) scale "$(SERVICE)" "$(N)"
 
+dlq: $(READY) ## dead letters: SERVICE=qa-service DO="list | show ID | replay ID|all | drop ID|all"
+	@$(SUITE) with --service "$(SERVICE)" -- $(VENV)/python -m intervai_shared.dlq $(or $(DO),list)
+
+events: $(READY) ## the event log: SERVICE=qa-service TYPE=session.created FOLLOW=1
+	@$(SUITE) with --service "$(SERVICE)" -- $(VENV)/python -m intervai_shared.events print \
+		$(addprefix --type ,$(TYPE)) $(if $(FOLLOW),--follow) $(ARGS)
+
+replay: $(READY) ## build a projection anew from the event log: SERVICE=qa-service PROJECTION=trending
+	@$(SUITE) with --service "$(SERVICE)" -- $(VENV)/python -m intervai_shared.events replay "$(PROJECTION)"
+
+backup: $(READY) ## back up databases and files while the suite runs: TO=backups/monday
+	@$(SUITE) with -- $(VENV)/python -m intervai_backup backup "$(TO)"
+
+restore: $(READY) ## put a backup back: FROM=backups/monday; REPLACE=1 where there is data
+	@$(SUITE) with --paused -- $(VENV)/python -m intervai_backup restore "$(FROM)" $(if $(REPLACE),--replace)
+
 test: $(READY) ## all tests, on a fresh suite of their own; ARGS="-k export" chooses
-	@OPENAI_API_KEY= RATE_LIMIT_SCALE=0 ARGON2_TIME_COST=1 ARGON2_MEMORY_KIB=8192 \
-		$(SUITE) exec -- $(VENV)/pytest $(ARGS)
+	@$(TEST_SUITE) exec -- $(VENV)/pytest $(ARGS)
+
+chaos: $(READY) ## break everything, then count (15 min): FAULTS=200 REQUESTS=5000
+	@$(TEST_SUITE) exec -- $(VENV)/python -m tests.chaos --faults $(or $(FAULTS),200) --requests $(or $(REQUESTS),5000) \
+		--report docs/reliability.md $(ARGS)
 
 bench: $(READY) ## measure a running suite: TARGET=main-job
 	@$(VENV)/python deploy/bench/$(subst -,_,$(TARGET)).py
@@ -66,7 +87,7 @@ lock: $(READY) ## resolve all pyproject.toml into requirements.lock
 	$(VENV)/uv pip compile pyproject.toml --quiet --generate-hashes --universal --python-version 3.11 \
 		--prerelease=if-necessary --no-annotate --no-emit-index-url --no-emit-find-links \
 		$(addprefix --no-emit-package ,auth-service user-service qa-service export-service) \
-		$(addprefix --no-emit-package ,intervai-shared intervai-local offline-llm) \
+		$(addprefix --no-emit-package ,intervai-shared intervai-backup intervai-local offline-llm) \
 		--custom-compile-command "make lock" --output-file requirements.lock
 	@UV=$(VENV)/uv bash deploy/containers/lock.sh
 

@@ -8,8 +8,11 @@ import httpx
 import jwt
 import pytest
 from bson import ObjectId
+from pymongo import AsyncMongoClient
 
+from auth_service.accounts.repository import AccountRepository
 from auth_service.container import AuthContainer
+from intervai_shared.models import Document
 from intervai_shared.mongo import Database
 
 PATH = "/api/v1/auth/refresh"
@@ -127,4 +130,19 @@ async def test_without_redis_a_refresh_says_try_again_and_the_token_stays_good(
     answer = await refresh(without_redis, signed_up)
     assert answer.status_code == 503
     assert int(answer.headers["retry-after"]) >= 1
+    assert (await refresh(auth, signed_up)).status_code == 200
+
+
+async def test_a_refresh_that_fails_since_mongo_is_down_does_not_spend_the_token(
+    auth: httpx.AsyncClient,
+    signed_up: dict[str, Any],
+    container: AuthContainer,
+    pass_time: Callable[[float], None],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    async with AsyncMongoClient[Document]("mongodb://127.0.0.1:1", serverSelectionTimeoutMS=50) as nobody:
+        with monkeypatch.context() as away:
+            away.setattr(container.accounts, "_accounts", AccountRepository(nobody.get_database("none")))
+            assert (await refresh(auth, signed_up)).status_code == 503
+    pass_time(60)  # far beyond the grace time
     assert (await refresh(auth, signed_up)).status_code == 200

@@ -24,6 +24,8 @@ umask 077
         echo "${service}_MONGO_PASSWORD=$(secret)"
         echo "${service}_CLIENT_SECRET=$(secret)"
     done
+    echo "# The client of operators, for /internal/dead-letters"
+    echo "OPERATOR_CLIENT_SECRET=$(secret)"
     echo "# The key that encrypts the signing keys at rest: 32 bytes, base64"
     echo "KEY_ENCRYPTION_KEY=$(python3 -c 'import base64, secrets; print(base64.urlsafe_b64encode(secrets.token_bytes(32)).decode())')"
     echo "# mail: a sink that shows every letter on http://localhost:8025; leave it out and set SMTP_URL for real mail"

@@ -8,8 +8,10 @@ from typing import Any
 import httpx
 import pytest
 from bson import ObjectId
+from redis.asyncio import Redis
 
 from intervai_shared.errors import ConflictError
+from intervai_shared.live import LiveUpdates
 from intervai_shared.models import Document
 from intervai_shared.testing import Person
 from qa_service.container import QaContainer
@@ -83,6 +85,20 @@ async def test_an_end_whose_update_was_lost_is_told_after_a_silence(
     await container.resources.mongo.db.jobs.update_one({"_id": job["_id"]}, lost)
     told = [update async for _, update in updates]
     assert (told[-1]["status"], told[-1]["error"]) == ("failed", "No.")
+
+
+async def test_a_job_is_followed_to_its_end_while_redis_is_down(
+    follow: Callable[..., Updates], job: Document, container: QaContainer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("qa_service.jobs.service.WITHOUT_REDIS_SECONDS", 0.02)
+    async with Redis(host="127.0.0.1", port=1) as nobody:
+        monkeypatch.setattr(container.jobs, "_live", LiveUpdates(nobody, "qa-service"))
+        updates = follow()
+        assert [(await anext(updates))[1]["status"] for _ in range(3)] == ["queued"] * 3
+        ended = {"$set": {"status": "succeeded", "progress": 100}}
+        await container.resources.mongo.db.jobs.update_one({"_id": job["_id"]}, ended)
+        told = [update async for _, update in updates]
+    assert [update["status"] for update in told][-1] == "succeeded"
 
 
 async def test_who_goes_away_leaves_no_task_and_no_harm_behind(

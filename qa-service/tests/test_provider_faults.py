@@ -1,5 +1,6 @@
 """A language-model provider that misbehaves: what is tried again, what ends the job, and what a person reads then."""
 
+import asyncio
 import os
 import time
 from collections.abc import Awaitable, Callable
@@ -7,12 +8,14 @@ from typing import Any, Protocol
 
 import pytest
 import structlog
+from openai import AsyncOpenAI
 from prometheus_client import REGISTRY
 from pydantic import ValidationError
 
 from intervai_shared.models import Document
 from qa_service.container import QaContainer
 from qa_service.generation.generator import InvalidReplyError
+from qa_service.generation.model import ModelUnavailableError, QuestionModel
 from qa_service.generation.schemas import GeneratedSet
 
 Call = Callable[..., Awaitable[Any]]
@@ -144,6 +147,38 @@ async def test_a_lasting_fault_is_given_up_after_three_attempts(
     assert (job["status"], job["error"]) == ("failed", GIVEN_UP)
     assert len(provider.interviews) == asked
     assert await texts(session) == []
+
+
+@pytest.mark.parametrize("status", [429, 503])
+async def test_a_provider_that_is_away_for_long_uses_up_no_attempts(
+    status: int, provider: Provider, start: Call, attempt: Call, texts: Call
+) -> None:
+    tries = 5 * 3  # of attempts, and of the client in each
+    provider.will(*[provider.failing(status, Retry_After_Ms="1")] * tries, provider.of("Why?"))
+    session = await start(questionCount=1)
+    job_id = session["generation"]["jobId"]
+    for _ in range(5):
+        with pytest.raises(ModelUnavailableError):
+            await attempt(job_id)
+    assert (await attempt(job_id))["status"] == "succeeded"
+    assert len(provider.interviews) == tries + 1
+    assert await texts(session) == ["Why?"]
+
+
+async def test_a_provider_that_cannot_be_reached_or_is_silent_is_an_outage(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def takes_and_says_nothing(reader: asyncio.StreamReader, _: asyncio.StreamWriter) -> None:
+        await reader.read()
+
+    server = await asyncio.start_server(takes_and_says_nothing, "127.0.0.1", 0)
+    url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/v1"
+    monkeypatch.setattr("qa_service.generation.model.ASK_SECONDS", 0.2)
+    interview = {"role": "r", "experience": "mid", "topics": ["SQL"], "count": 1, "difficulty": None, "exclude": []}
+    async with AsyncOpenAI(api_key="none", base_url=url, max_retries=0) as client:
+        with pytest.raises(ModelUnavailableError):
+            await QuestionModel(client, "m").ask({**interview, "jobDescription": None})
+        server.close()
+        with pytest.raises(ModelUnavailableError):
+            await QuestionModel(client, "m").ask({**interview, "jobDescription": None})
 
 
 @pytest.mark.parametrize("status", [400, 401, 404])

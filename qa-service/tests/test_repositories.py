@@ -57,7 +57,7 @@ async def queries(recorder: Recorder, container: QaContainer, user: ObjectId) ->
     """Each query by its name, of whoever is given, on a session of `user` with all that belongs to it."""
     mongo = container.resources.mongo
     sessions, questions, jobs = SessionRepository(mongo.db), QuestionRepository(mongo.db), JobRepository(mongo.db)
-    journal, uses = ReplyJournal(mongo.db), TopicUses(mongo.db, mongo.read_db)
+    journal, uses = ReplyJournal(mongo.db), TopicUses(mongo.db.topic_uses)
     records = JobRecords(mongo.db.jobs, container.resources.live)
     session, now = ObjectId(), utc_now()
     question, job = new_question(session, CONTENT, source="custom"), JobRecords.new("generation", user)

@@ -48,8 +48,8 @@ async def test_a_failure_while_a_session_is_written_leaves_nothing(
     part = getattr(container.sessions, last[0])
     write = getattr(part, last[1])
 
-    async def fails(*args: Any) -> None:
-        await write(*args)
+    async def fails(*args: Any, **options: Any) -> None:
+        await write(*args, **options)
         raise ConnectionError
 
     monkeypatch.setattr(part, last[1], fails)
@@ -61,7 +61,7 @@ async def test_a_failure_while_a_session_is_written_leaves_nothing(
 async def test_a_failure_while_a_generation_is_written_leaves_no_job(
     container: QaContainer, start: Call, more: Call, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    async def fails(*_: Any) -> None:
+    async def fails(*_: Any, **__: Any) -> None:
         raise ConnectionError
 
     session = await start(generate=False)

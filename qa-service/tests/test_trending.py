@@ -7,13 +7,16 @@ from typing import Any
 import pytest
 from bson import ObjectId
 
+from intervai_shared.messaging.events.catalogue import wire
+from intervai_shared.messaging.events.replay import Replay
 from intervai_shared.messaging.inbox import Inbox
-from intervai_shared.messaging.outbox import wire
 from intervai_shared.models import utc_now
 from intervai_shared.testing import running
+from qa_service.analytics import projection
 from qa_service.analytics.schemas import TrendingTopic
-from qa_service.analytics.tasks import event_handlers
 from qa_service.app import create_app
+from qa_service.events import EVENTS, SessionCreated
+from qa_service.projections import PROJECTIONS
 from qa_service.settings import QaSettings
 from qa_service.worker import QaWorker
 
@@ -34,13 +37,18 @@ async def forget(worker: QaWorker) -> AsyncIterator[Callable[[], Awaitable[None]
 
 
 @pytest.fixture
-def prepare(worker: QaWorker, forget: object) -> Call:
+def inbox(worker: QaWorker) -> Inbox:
+    return Inbox(worker.resources.mongo.db, worker.resources.outbox, {}, EVENTS, PROJECTIONS)
+
+
+@pytest.fixture
+def prepare(inbox: Inbox, forget: object) -> Call:
     """Applies `session.created` for users, days ago; a user of one's own each when only a number is given."""
-    inbox = Inbox(worker.resources.mongo.db, worker.resources.outbox, event_handlers(worker))
 
     async def apply(topics: list[str], users: int | list[ObjectId], days_ago: float = 0) -> None:
         for user in users if isinstance(users, list) else [ObjectId() for _ in range(users)]:
-            event = {"id": str(ObjectId()), "type": "session.created", "data": {"user": str(user), "topics": topics}}
+            data = SessionCreated(user=user, role="Engineer", topics=topics).model_dump(by_alias=True)
+            event = {"id": str(ObjectId()), "type": SessionCreated.TYPE, "version": 1, "data": data}
             occurred = utc_now() - timedelta(days=days_ago)
             await inbox.apply({**event, "occurredAt": occurred.isoformat()})
 
@@ -100,9 +108,10 @@ async def test_equal_topics_are_in_alphabetical_order_and_no_more_than_asked(pre
     assert [topic.topic for topic in await top(2)] == ["a", "b"]
 
 
-async def test_an_event_that_comes_again_is_not_applied_again(worker: QaWorker, start: Call, forget: object) -> None:
+async def test_an_event_that_comes_again_is_not_applied_again(
+    worker: QaWorker, inbox: Inbox, start: Call, forget: object
+) -> None:
     db = worker.resources.mongo.db
-    inbox = Inbox(db, worker.resources.outbox, event_handlers(worker))
     await start(topics=["SQL", "Go"], generate=False)
     event = wire(await db.events.find_one({"type": "session.created"}) or {})
     await inbox.apply(event)
@@ -115,15 +124,14 @@ async def test_an_event_that_comes_again_is_not_applied_again(worker: QaWorker, 
 async def test_an_event_that_fails_half_way_leaves_nothing_and_can_come_again(
     worker: QaWorker, prepare: Call, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    uses, db = worker.trending._uses, worker.resources.mongo.db
-    record = uses.record
+    db, record = worker.resources.mongo.db, projection.TopicUses.record
 
-    async def fails_at_sql(user: ObjectId, topic: str, *rest: Any) -> None:
-        await record(user, topic, *rest)
+    async def fails_at_sql(uses: projection.TopicUses, user: ObjectId, topic: str, *rest: Any) -> None:
+        await record(uses, user, topic, *rest)
         if topic == "sql":
             raise ConnectionError
 
-    monkeypatch.setattr(uses, "record", fails_at_sql)
+    monkeypatch.setattr(projection.TopicUses, "record", fails_at_sql)
     with pytest.raises(ConnectionError):
         await prepare(["Go", "SQL"], 1)
     assert await db.topic_uses.count_documents({}) == await db.inbox.count_documents({}) == 0
@@ -163,5 +171,24 @@ async def test_the_topics_are_computed_once_for_many_who_ask(
 ) -> None:
     await prepare(["SQL"], 3)
     first = await worker.trending.top(5)
-    monkeypatch.setattr(worker.trending, "_uses", None)
+    monkeypatch.setattr(worker.trending, "_view", None)
     assert await worker.trending.top(5) == first
+
+
+async def test_a_replay_shows_the_same_topics_again_from_the_log_alone(
+    worker: QaWorker, inbox: Inbox, start: Call, top: Callable[..., Awaitable[list[TrendingTopic]]]
+) -> None:
+    db = worker.resources.mongo.db
+    for _ in range(3):
+        await start(ObjectId(), topics=["SQL", "Go"], generate=False)
+    async for event in db.events.find({"type": "session.created"}):
+        await inbox.apply(wire(event))
+    before = [(topic.topic, topic.users) for topic in await top()]
+    await db.topic_uses.delete_many({})
+    assert await top() == []
+    await Replay(worker.resources.mongo, EVENTS, projection.TRENDING).run()
+    assert [(topic.topic, topic.users) for topic in await top()] == before == [("go", 3), ("sql", 3)]
+    await start(ObjectId(), topics=["SQL"], generate=False)
+    newest = await db.events.find_one({"type": "session.created"}, sort=[("_id", -1)])
+    await inbox.apply(wire(newest or {}))
+    assert {topic.topic: topic.users for topic in await top()} == {"go": 3, "sql": 4}

@@ -13,7 +13,7 @@ from circus.config import get_config
 
 from intervai_local import circus_config, environment, gateway_config, parts
 from intervai_local.parts import Plan
-from intervai_local.state import SERVICES, State, SuiteError
+from intervai_local.state import OPERATOR, SERVICES, State, SuiteError
 
 MakePlan = Callable[..., Plan]
 
@@ -48,7 +48,7 @@ def test_secrets_go_only_to_the_service_that_needs_them(plan: Plan) -> None:
         "OPENAI_API_KEY": {"qa-service"},
     }
     clients = json.loads(settings(plan, "auth-service")["SERVICE_CLIENTS"])
-    assert clients == {name: plan.secrets[name] for name in SERVICES}
+    assert clients == {name: plan.secrets[name] for name in (*SERVICES, OPERATOR)}
 
 
 def test_without_a_key_the_offline_model_runs_and_is_asked(make_plan: MakePlan) -> None:
@@ -118,7 +118,7 @@ def test_server_lists_follow_the_counts_and_are_not_rewritten_in_vain(plan: Plan
     assert file.stat().st_ino == written
     more = {**plan.counts, "qa-service": 2}
     gateway_config.write_services(plan.state, more, {**plan.ports, "qa-service-2": 21000})
-    balancer = yaml.safe_load(file.read_text())["http"]["services"]["qa-service"]["loadBalancer"]
+    balancer = yaml.safe_load(file.read_text())["http"]["services"]["qa-service-ready"]["loadBalancer"]
     assert [server["url"] for server in balancer["servers"]][1] == "http://127.0.0.1:21000"
     assert balancer["strategy"] == "p2c"
     assert balancer["healthCheck"]["path"] == "/health/ready"

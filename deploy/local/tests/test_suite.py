@@ -161,3 +161,28 @@ def test_a_command_gets_the_settings_of_the_running_suite_or_of_one_service(
     assert execute.beside_running_suite(show, suite, None) == 0
     assert capfd.readouterr().out == f"None {address}\n"
     assert execute.beside_running_suite(["--", "sh", "-c", "exit 3"], suite, None) == 3
+
+
+@pytest.mark.timeout(180)
+def test_a_paused_suite_has_its_parts_and_no_services_and_goes_on_afterwards(
+    state: State, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    counts = {kind: int(kind in {"auth-service", "user-worker"}) for kind in parts.COUNTS}
+    monkeypatch.setattr(parts, "COUNTS", counts)
+    monkeypatch.setenv("OPENAI_API_KEY", "sk-not-asked")
+    suite = Suite(state, Console(stderr=True))
+    try:
+        suite.up(free_port())
+        assert living(suite) == {"auth-service-1", "user-worker-1"}
+        with suite.paused():
+            assert living(suite) == set()
+            assert all(process.ready() for process in parts.parts(suite.plan()))
+        assert living(suite) == {"auth-service-1", "user-worker-1"}
+        assert all(process.ready() for process in parts.services(suite.plan()))
+    finally:
+        suite.down()
+
+
+def living(suite: Suite) -> set[str]:
+    """The services and workers that have a process."""
+    return {name for name in processes_of(suite.state) if "-service-" in name or "-worker-" in name}

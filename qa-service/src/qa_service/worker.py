@@ -8,14 +8,15 @@ from intervai_shared.jobs import JobRecords
 from intervai_shared.messaging.worker import ServiceWorker
 from intervai_shared.resources import Resources, open_resources
 from intervai_shared.settings import load_settings
-from qa_service.analytics import tasks as analytics
 from qa_service.analytics.service import TrendingService, open_trending
 from qa_service.container import INDEXES
+from qa_service.events import EVENTS
 from qa_service.generation import tasks as generation
 from qa_service.generation.generator import GenerationStore, Generator
 from qa_service.generation.model import QuestionModel, open_model
 from qa_service.generation.repository import ReplyJournal
 from qa_service.generation.service import QUEUE
+from qa_service.projections import PROJECTIONS
 from qa_service.questions.repository import QuestionRepository
 from qa_service.sessions.repository import SessionRepository
 from qa_service.settings import QaSettings
@@ -56,7 +57,8 @@ def on_resources(resources: Resources, model: QuestionModel, settings: QaSetting
 def create_worker() -> ServiceWorker[QaSettings, QaWorker]:
     """Reads the settings from the environment."""
     settings = load_settings(QaSettings)
-    worker = ServiceWorker(settings, open_worker, threads=settings.generation_threads, subscribers=SUBSCRIBERS)
-    worker.actor(generation.generate_questions, QUEUE, records="jobs")
-    worker.on_events(analytics.event_handlers)
+    threads = settings.generation_threads
+    worker = ServiceWorker(settings, open_worker, threads=threads, events=EVENTS, subscribers=SUBSCRIBERS)
+    worker.actor(generation.generate_questions, QUEUE, records="jobs", bulk=True)
+    worker.on_events(projections=PROJECTIONS)
     return worker

@@ -34,6 +34,7 @@ def parse(arguments: list[str]) -> argparse.Namespace:
     scale.add_argument("count", metavar="N", type=int)
     beside = commands.add_parser("with", help="run a command with the settings of the running suite")
     beside.add_argument("--service", choices=SERVICES, help="the settings of this service instead")
+    beside.add_argument("--paused", action="store_true", help="stop services and workers meanwhile")
     fresh = commands.add_parser("exec", help="run a command beside a fresh suite of its own")
     for command in (beside, fresh):
         command.add_argument("program", nargs=argparse.REMAINDER, metavar="-- CMD")
@@ -61,7 +62,7 @@ def perform(options: argparse.Namespace, suite: Suite) -> int:
         case "status":
             return status.show(suite)
         case "with":
-            return execute.beside_running_suite(options.program, suite, options.service)
+            return execute.beside_running_suite(options.program, suite, options.service, paused=options.paused)
         case "exec":
             return execute.beside_fresh_suite(options.program, suite.console)
     return 0

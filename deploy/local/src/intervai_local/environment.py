@@ -5,7 +5,7 @@ import os
 import re
 from collections.abc import Mapping
 
-from intervai_local.state import HOST, SERVICES, SuiteError
+from intervai_local.state import HOST, OPERATOR, SERVICES, SuiteError
 
 BUCKET = "intervai-exports"
 # What the caller may set for every process; the rest of a suite's settings name its own parts.
@@ -54,7 +54,7 @@ def shared(caller: Mapping[str, str], ports: Mapping[str, int], secrets: Mapping
 
 
 def auth_only(secrets: Mapping[str, str]) -> Settings:
-    clients = {name: secrets[name] for name in SERVICES}
+    clients = {name: secrets[name] for name in (*SERVICES, OPERATOR)}
     return {"KEY_ENCRYPTION_KEY": secrets["key_encryption_key"], "SERVICE_CLIENTS": json.dumps(clients)}
 
 

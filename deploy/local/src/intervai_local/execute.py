@@ -1,10 +1,9 @@
 """Runs a command with the settings of a suite: the running one, or a fresh one that exists only for it."""
 
-import os
 import shutil
-import signal
 import subprocess
 import tempfile
+from contextlib import nullcontext
 from pathlib import Path
 
 from rich.console import Console
@@ -36,8 +35,9 @@ def beside_fresh_suite(program: list[str], console: Console) -> int:
     return code
 
 
-def beside_running_suite(program: list[str], suite: Suite, service: str | None) -> int:
-    """Run the command with the settings of the running suite, or with those of one of its services.
+def beside_running_suite(program: list[str], suite: Suite, service: str | None, *, paused: bool = False) -> int:
+    """Run the command with the settings of the running suite, or with those of one of its services; `paused`: while
+    its services and workers stand still.
 
     Returns:
         The command's exit code.
@@ -45,7 +45,8 @@ def beside_running_suite(program: list[str], suite: Suite, service: str | None) 
     command = _command(program, "with [--service NAME] -- CMD…")
     if not suite.supervisor.is_running():
         raise SuiteError("no suite runs; start it with `make up`")
-    return run(command, suite, service)
+    with suite.paused() if paused else nullcontext():
+        return run(command, suite, service)
 
 
 def _command(program: list[str], usage: str) -> list[str]:
@@ -68,6 +69,6 @@ def run(command: list[str], suite: Suite, service: str | None = None) -> int:
     try:
         code = process.wait()
     except KeyboardInterrupt:
-        os.kill(process.pid, signal.SIGTERM)
+        process.terminate()  # unlike os.kill it knows of a process that has ended by itself
         return process.wait() or 130
     return code if code >= 0 else 128 - code  # as a shell tells of a signal

@@ -2,10 +2,10 @@
 
 import os
 import time
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from itertools import chain
-from pathlib import Path
 from typing import Any
 
 import psutil  # type: ignore[import-untyped]
@@ -17,7 +17,7 @@ from intervai_local.log_lines import render
 from intervai_local.parts import Plan, Process
 from intervai_local.progress import StartProgress
 from intervai_local.state import HOST, State, SuiteError, is_free
-from intervai_local.supervisor import CIRCUSD, Supervisor, processes_of, stop_processes
+from intervai_local.supervisor import CIRCUSD, Supervisor, processes_of, remove_sockets, stop_processes
 
 START_SECONDS = 30
 SERVICES_SECONDS = 60  # they all load at once, which a small or busy machine feels
@@ -161,6 +161,25 @@ class Suite:
         remove_sockets(self.state)
         return bool(left)
 
+    @contextmanager
+    def paused(self) -> Iterator[None]:
+        """Services and workers stand still meanwhile; databases, storage and the gateway go on.
+
+        Raises:
+            SuiteError: nothing runs, or a service did not come back.
+        """
+        with self.state.locked():
+            if not self.supervisor.is_running():
+                raise SuiteError("no suite runs; start it with `make up`")
+            services = parts.services(self.plan())
+            self.supervisor.stop([process.name for process in services], self._stop_seconds())
+            try:
+                yield
+            finally:
+                self.supervisor.start_again([process.name for process in services])
+                with StartProgress([process.name for process in services], self.console) as progress:
+                    self.wait_until_ready(services, progress, SERVICES_SECONDS)
+
     def scale(self, kind: str, count: int) -> None:
         """Run so many instances of a service or worker, and leave all other processes alone.
 
@@ -225,11 +244,3 @@ def check_gateway_port(host: str, port: int) -> None:
     except psutil.Error:
         pass  # seeing others' sockets needs rights on some systems
     raise SuiteError(f"port {port} is in use by {owner}; set GATEWAY_PORT=… to another")
-
-
-def remove_sockets(state: State) -> None:
-    """Delete the sockets that weed leaves in /tmp, whatever TMPDIR says, when it is killed."""
-    ports = [port for name, port in state.read("ports.json").items() if name.startswith(parts.S3)]
-    for port in ports:
-        for file in Path("/tmp").glob(f"seaweedfs-*-{port}.sock"):  # noqa: S108
-            file.unlink(missing_ok=True)

@@ -18,6 +18,8 @@ REPOSITORY = Path(__file__).resolve().parents[4]
 HOST = "127.0.0.1"
 # Below the kernel's ephemeral range, so that no outgoing connection takes a port while its part restarts.
 PORT_RANGE = range(20000, 32000)
+#: Who asks for tokens beside the services: people with the right to mend things.
+OPERATOR = "operator"
 SERVICES = ("auth-service", "user-service", "qa-service", "export-service")
 LONGEST_SOCKET_PATH = 100  # bytes; the kernel allows 107
 
@@ -149,7 +151,7 @@ class State:
             "s3_access_key": secrets.token_hex(10).upper(),
             "s3_secret_key": secrets.token_urlsafe(30),
             "key_encryption_key": base64.urlsafe_b64encode(secrets.token_bytes(32)).decode(),
-            **{name: secrets.token_urlsafe(24) for name in SERVICES},
+            **{name: secrets.token_urlsafe(24) for name in (*SERVICES, OPERATOR)},
         }
         if fresh.keys() - known.keys():
             known = {**fresh, **known}

@@ -84,8 +84,13 @@ class Supervisor:
     def stop(self, names: Iterable[str], seconds: float) -> None:
         """Stop watchers together, gracefully, and wait for their end."""
         if chosen := sorted(names):
-            pattern = f"^({'|'.join(map(re.escape, chosen))})$"
-            self.call("stop", timeout=seconds, name=pattern, match="regex", waiting=True)
+            self.call("stop", timeout=seconds, name=_any_of(chosen), match="regex", waiting=True)
+
+    def start_again(self, names: Iterable[str]) -> None:
+        """Start watchers that were stopped."""
+        if chosen := sorted(names):
+            spawns.forget(self.state.spawns, chosen)  # that they ended is no failure
+            self.call("start", timeout=30, name=_any_of(chosen), match="regex", waiting=True)
 
     def reload(self, seconds: float = 30) -> None:
         """Make circus follow its rewritten configuration."""
@@ -100,6 +105,10 @@ class Supervisor:
     def pids(self) -> dict[str, list[int]]:
         """Pids that each instance has had since `up`, the present one last."""
         return spawns.read(self.state.spawns)
+
+
+def _any_of(names: Iterable[str]) -> str:
+    return f"^({'|'.join(map(re.escape, names))})$"
 
 
 def processes_of(state: State) -> dict[str, list[psutil.Process]]:
@@ -131,3 +140,11 @@ def _signal(process: psutil.Process, name: str) -> None:
         getattr(process, name)()
     except psutil.NoSuchProcess:
         return
+
+
+def remove_sockets(state: State) -> None:
+    """Delete the sockets that weed leaves in /tmp, whatever TMPDIR says, when it is killed."""
+    ports = [port for name, port in state.read("ports.json").items() if name.startswith("s3")]
+    for port in ports:
+        for file in Path("/tmp").glob(f"seaweedfs-*-{port}.sock"):  # noqa: S108
+            file.unlink(missing_ok=True)

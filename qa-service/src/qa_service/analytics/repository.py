@@ -1,4 +1,4 @@
-"""Projection `topic_uses`: one document for each topic, user and day, made from `session.created`."""
+"""`topic_uses`: one document for each topic, user and day. What is in it comes from the projection alone."""
 
 from datetime import datetime
 
@@ -6,17 +6,16 @@ from bson import ObjectId
 from pymongo import ASCENDING, IndexModel
 
 from intervai_shared.models import Document
-from intervai_shared.mongo import Database, Session
+from intervai_shared.mongo import Collection, Session
 
 INDEXES = {"topic_uses": [IndexModel([("day", ASCENDING)])]}
 
 
 class TopicUses:
-    """Writes go to `db`, the read-heavy aggregation to `read_db`."""
+    """The collection of one generation of the projection."""
 
-    def __init__(self, db: Database, read_db: Database) -> None:
-        self._uses = db.topic_uses
-        self._read_uses = read_db.topic_uses
+    def __init__(self, uses: Collection) -> None:
+        self._uses = uses
 
     async def record(self, user: ObjectId, topic: str, day: datetime, session: Session) -> None:
         """Notes that a user prepared for a topic on a day; a second time changes nothing."""
@@ -28,5 +27,5 @@ class TopicUses:
         """`{topic, users: [ObjectId], days: [datetime]}` for each topic used since then."""
         group = {"_id": "$topic", "users": {"$addToSet": "$user"}, "days": {"$push": "$day"}}
         pipeline: list[Document] = [{"$match": {"day": {"$gte": since}}}, {"$group": group}]
-        found = await (await self._read_uses.aggregate(pipeline)).to_list()
+        found = await (await self._uses.aggregate(pipeline)).to_list()
         return [{"topic": entry["_id"], "users": entry["users"], "days": entry["days"]} for entry in found]

@@ -1,14 +1,14 @@
 """Trending topics: decayed by time, shown only from several users on, so that nobody's own words become public."""
 
 import math
-from datetime import UTC, datetime, timedelta
-
-from bson import ObjectId
+from collections.abc import Awaitable, Callable
+from datetime import datetime, timedelta
 
 from intervai_shared.cache import ModelCache
-from intervai_shared.models import Document, utc_now
-from intervai_shared.mongo import Session
+from intervai_shared.messaging.events.projections import View, current
+from intervai_shared.models import utc_now
 from intervai_shared.resources import Resources
+from qa_service.analytics.projection import TRENDING
 from qa_service.analytics.repository import TopicUses
 from qa_service.analytics.schemas import Trending, TrendingTopic
 from qa_service.settings import QaSettings
@@ -18,19 +18,12 @@ KEPT_TOPICS = 100
 
 
 class TrendingService:
-    """Fed by events, read through the cache."""
+    """What the projection `trending` shows, read through the cache."""
 
-    def __init__(self, uses: TopicUses, cache: ModelCache[Trending], settings: QaSettings) -> None:
-        self._uses = uses
+    def __init__(self, view: Callable[[], Awaitable[View]], cache: ModelCache[Trending], settings: QaSettings) -> None:
+        self._view = view
         self._cache = cache
         self._settings = settings
-
-    async def apply(self, event: Document, session: Session) -> None:
-        """Projects `session.created`."""
-        day = datetime.fromisoformat(event["occurredAt"]).astimezone(UTC)
-        start_of_day = day.replace(hour=0, minute=0, second=0, microsecond=0)
-        for topic in sorted({_normalised(topic) for topic in event["data"]["topics"]}):
-            await self._uses.record(ObjectId(event["data"]["user"]), topic, start_of_day, session)
 
     async def top(self, limit: int) -> Trending:
         """The most used topics."""
@@ -39,7 +32,8 @@ class TrendingService:
 
     async def _compute(self) -> Trending:
         now = utc_now()
-        found = await self._uses.by_topic(now - timedelta(days=self._settings.trending_days))
+        uses = TopicUses((await self._view())["topic_uses"])
+        found = await uses.by_topic(now - timedelta(days=self._settings.trending_days))
         shown = [entry for entry in found if len(entry["users"]) >= self._settings.trending_min_users]
         topics = [
             TrendingTopic(topic=entry["topic"], score=self._score(entry["days"], now), users=len(entry["users"]))
@@ -57,8 +51,5 @@ class TrendingService:
 def open_trending(resources: Resources, settings: QaSettings) -> TrendingService:
     """Wires the service on the chassis's resources."""
     cache = ModelCache(resources.cache, "trending", Trending, max(1, settings.trending_cache_seconds))
-    return TrendingService(TopicUses(resources.mongo.db, resources.mongo.read_db), cache, settings)
-
-
-def _normalised(topic: str) -> str:
-    return " ".join(topic.casefold().split())
+    mongo = resources.mongo
+    return TrendingService(lambda: current(mongo.db, TRENDING, mongo.read_db), cache, settings)

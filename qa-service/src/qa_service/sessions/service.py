@@ -7,6 +7,7 @@ from intervai_shared.http.paging import NEWEST_FIRST
 from intervai_shared.models import Document, utc_now
 from intervai_shared.mongo import Session as MongoSession
 from intervai_shared.resources import Resources
+from qa_service.events import SessionCreated, SessionDeleted
 from qa_service.generation.service import GenerationService
 from qa_service.questions.repository import QuestionRepository
 from qa_service.sessions.repository import SessionRepository
@@ -41,8 +42,8 @@ class SessionService:
 
         async def store(transaction: MongoSession) -> Document:
             await self._sessions.insert(user, session, transaction)
-            data = {"user": str(user), "role": wanted.role, "topics": wanted.topics}
-            await self._outbox.add_event(transaction, "session.created", session["_id"], data)
+            created = SessionCreated(user=user, role=wanted.role, topics=wanted.topics)
+            await self._outbox.add_event(transaction, session["_id"], created)
             if not wanted.generate:
                 return session
             job = await self._generation.add_job(transaction, user, session["_id"], wanted.question_count)
@@ -75,7 +76,7 @@ class SessionService:
             if not await self._sessions.delete(user, session_id, transaction):
                 raise NotFoundError("There is no such session.")
             await self._questions.delete_of_session(user, session_id, transaction)
-            await self._outbox.add_event(transaction, "session.deleted", session_id, {"user": str(user)})
+            await self._outbox.add_event(transaction, session_id, SessionDeleted(user=user))
 
         await self._outbox.transaction(remove)
 

@@ -1,12 +1,14 @@
 """Inbox (idempotent consumer, https://microservices.io/patterns/communication-style/idempotent-consumer.html)."""
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 
 from prometheus_client import Counter
 from pymongo import ASCENDING, IndexModel
 from pymongo.errors import DuplicateKeyError
 
 from intervai_shared.logs import log
+from intervai_shared.messaging.events.catalogue import Catalogue
+from intervai_shared.messaging.events.projections import Projection, Projections
 from intervai_shared.messaging.outbox import Outbox
 from intervai_shared.models import Document, utc_now
 from intervai_shared.mongo import Database, Session
@@ -16,7 +18,8 @@ KEEP_SECONDS = 30 * 24 * 3600
 INDEXES = {"inbox": [IndexModel([("appliedAt", ASCENDING)], expireAfterSeconds=KEEP_SECONDS)]}
 APPLIED = Counter("intervai_events_applied_total", "Events taken from the queue", ["type", "result"])
 
-#: Applies an event within the transaction of the session; it gets the event as `outbox.wire` made it.
+#: Applies an event within the transaction of the session; it gets the event as `catalogue.wire` made it, at the latest
+#: version.
 EventHandler = Callable[[Document, Session], Awaitable[None]]
 
 
@@ -25,22 +28,43 @@ class _AlreadyAppliedError(Exception):
 
 
 class Inbox:
-    """Applies each event once: its id is recorded in the same transaction as its effect."""
+    """Applies each event once by its handler, and once to each of its projections: that it was is recorded in the same
+    transaction as the effect."""
 
-    def __init__(self, db: Database, outbox: Outbox, handlers: Mapping[str, EventHandler]) -> None:
+    def __init__(
+        self,
+        db: Database,
+        outbox: Outbox,
+        handlers: Mapping[str, EventHandler],
+        events: Catalogue | None = None,
+        projections: Sequence[Projection] = (),
+    ) -> None:
         self._db = db
         self._outbox = outbox
         self._handlers = handlers
+        self._events = events or Catalogue()
+        self._projections = Projections(db, projections)
 
     async def apply(self, event: Document) -> None:
-        """Applies an event; a known id, and a type without handler, are no-ops."""
+        """Applies an event; a known id, and a type that nobody wants, are no-ops.
+
+        Raises:
+            UnknownVersionError: its version is newer than what the service's catalogue knows.
+        """
         handler = self._handlers.get(event["type"])
-        if handler is None:
+        consumers = [(event["id"], handler)] if handler else []
+        projecting = await self._projections.consumers(event["type"])
+        consumers += [(inbox_key(event["id"], key), project) for key, project in projecting]
+        if not consumers:
             log.warning("event without handler", eventType=event["type"])
             return
+        latest = self._events.latest(event)
+        for key, consumer in consumers:
+            await self._once(key, latest, consumer)
 
+    async def _once(self, key: str, event: Document, handler: EventHandler) -> None:
         async def effect(session: Session) -> None:
-            await self._record(event, session)
+            await self._record(key, event["type"], session)
             await handler(event, session)
 
         try:
@@ -49,9 +73,18 @@ class Inbox:
         except _AlreadyAppliedError:
             APPLIED.labels(event["type"], "duplicate").inc()
 
-    async def _record(self, event: Document, session: Session) -> None:
-        entry = {"_id": event["id"], "type": event["type"], "appliedAt": utc_now()}
+    async def _record(self, key: str, event_type: str, session: Session) -> None:
         try:
-            await self._db.inbox.insert_one(entry, session=session)
+            await self._db.inbox.insert_one(inbox_entry(key, event_type), session=session)
         except DuplicateKeyError as error:
             raise _AlreadyAppliedError from error
+
+
+def inbox_key(event_id: str, consumer: str) -> str:
+    """What the inbox knows an event by that one of several consumers has applied."""
+    return f"{event_id} {consumer}"
+
+
+def inbox_entry(key: str, event_type: str) -> Document:
+    """What the inbox keeps of an event."""
+    return {"_id": key, "type": event_type, "appliedAt": utc_now()}

@@ -5,29 +5,43 @@ publishes them afterwards. So a message is sent if and only if the change was co
 """
 
 import json
+import struct
 from collections.abc import Awaitable, Callable
 from typing import Any, TypeVar
 
 import redis.exceptions
 from bson import ObjectId
-from pymongo import ASCENDING, IndexModel
+from pymongo import ASCENDING, DESCENDING, IndexModel
+from pymongo.errors import DuplicateKeyError
 from redis.asyncio import Redis
 
 from intervai_shared import context
 from intervai_shared.logs import log
+from intervai_shared.messaging.broker import in_bulk
+from intervai_shared.messaging.events.catalogue import Event, wire
 from intervai_shared.models import Document, utc_now
-from intervai_shared.mongo import Mongo, Session
+from intervai_shared.mongo import Mongo, Session, to_be_retried
 
 #: Seconds that published messages stay for a look.
 KEEP_PUBLISHED_SECONDS = 7 * 24 * 3600
-EVENT_VERSION = 1
 
 INDEXES = {
     "outbox": [
         IndexModel([("state", ASCENDING), ("_id", ASCENDING)]),
         IndexModel([("publishedAt", ASCENDING)], expireAfterSeconds=KEEP_PUBLISHED_SECONDS),
     ],
-    "events": [IndexModel([("aggregateId", ASCENDING), ("_id", ASCENDING)])],
+    "events": [
+        IndexModel([("aggregateId", ASCENDING), ("_id", ASCENDING)]),
+        # Partial, since events from before there were sequence numbers have none.
+        IndexModel(
+            [("aggregateId", ASCENDING), ("sequence", ASCENDING)],
+            unique=True,
+            partialFilterExpression={"sequence": {"$gt": 0}},
+        ),
+        # For the Kafka sink, and here before it is switched on: the embedded Mongo engine forgets documents whose
+        # transaction is open while an index is built.
+        IndexModel([("kafkaAt", ASCENDING), ("_id", ASCENDING)]),
+    ],
 }
 T = TypeVar("T")
 
@@ -54,43 +68,62 @@ class Outbox:
             log.warning("relay not woken, it will find the message by itself", error=repr(error))
         return result
 
-    async def add_job(self, session: Session, actor: str, queue: str, *args: Any) -> None:
-        """A message to an actor of this service's worker; `args` are JSON values. Raises TypeError if they are not."""
+    async def add_job(self, session: Session, actor: str, queue: str, *args: Any, bulk: bool = False) -> None:
+        """A message to an actor of this service's worker; `args` are JSON values. Raises TypeError if they are not.
+
+        `bulk`: it may wait for those that are not; the actor must have been declared with a bulk queue.
+        """
+        if bulk:
+            actor, queue = in_bulk(actor), in_bulk(queue)
         await self._add(session, {"kind": "job", "name": actor, "queue": queue, "args": list(args)})
 
-    async def add_event(self, session: Session, event_type: str, aggregate_id: ObjectId, data: Document) -> None:
+    async def add_event(self, session: Session, aggregate_id: ObjectId, event: Event) -> None:
         """A domain event: kept for ever in the service's event log, and sent to those who subscribe.
 
-        `data` is JSON. Raises TypeError if it is not.
+        The events of one aggregate are numbered without gaps, and their ids grow in the same order, whichever process
+        writes them: whoever writes the next one has read the last one, and of two who read the same the second begins
+        its transaction again.
         """
-        event = {
-            "_id": ObjectId(),
-            "type": event_type,
-            "version": EVENT_VERSION,
+        event_id, sequence = await self._next(session, aggregate_id)
+        stored = {
+            "_id": event_id,
+            "type": event.TYPE,
+            "version": event.VERSION,
             "source": self._service,
+            "aggregate": event.AGGREGATE,
             "aggregateId": aggregate_id,
+            "sequence": sequence,
             "occurredAt": utc_now(),
-            "data": data,
+            "data": event.model_dump(mode="json", by_alias=True),
+            "trace": _trace(),
         }
-        await self._mongo.db.events.insert_one(event, session=session)
-        await self._add(session, {"kind": "event", "name": event_type, "eventId": event["_id"], "args": [wire(event)]})
+        try:
+            await self._mongo.db.events.insert_one(stored, session=session)
+        except DuplicateKeyError as error:
+            raise to_be_retried(error) from error
+        message = {"_id": event_id, "kind": "event", "name": event.TYPE, "eventId": event_id, "args": [wire(stored)]}
+        await self._add(session, message)
+
+    async def _next(self, session: Session, aggregate_id: ObjectId) -> tuple[ObjectId, int]:
+        """The id and the number of the aggregate's next event."""
+        of_it, newest = {"aggregateId": aggregate_id}, [("_id", DESCENDING)]
+        last = await self._mongo.db.events.find_one(of_it, {"sequence": True}, sort=newest, session=session)
+        return (_id_after(last["_id"]), last.get("sequence", 0) + 1) if last else (ObjectId(), 1)
 
     async def _add(self, session: Session, message: Document) -> None:
         json.dumps(message["args"])  # raises here, where it is noticed: in the relay it would stop all that comes after
-        trace = {"requestId": context.request_id.get(), "traceparent": context.traceparent.get()}
-        await self._mongo.db.outbox.insert_one(
-            {**message, "trace": trace, "state": "pending", "createdAt": utc_now()}, session=session
-        )
+        now = {"trace": _trace(), "state": "pending", "createdAt": utc_now()}
+        await self._mongo.db.outbox.insert_one({**message, **now}, session=session)
 
 
-def wire(event: Document) -> Document:
-    """An event as JSON, as subscribers get it."""
-    return {
-        "id": str(event["_id"]),
-        "type": event["type"],
-        "version": event["version"],
-        "source": event["source"],
-        "aggregateId": str(event["aggregateId"]),
-        "occurredAt": event["occurredAt"].isoformat(),
-        "data": event["data"],
-    }
+def _trace() -> Document:
+    return {"requestId": context.request_id.get(), "traceparent": context.traceparent.get()}
+
+
+def _id_after(last: ObjectId) -> ObjectId:
+    """A new id that is greater than another process's: an ObjectId begins with its second, and is random within it."""
+    new = ObjectId()
+    if new > last:
+        return new
+    second = int.from_bytes(last.binary[:4]) + 1
+    return ObjectId(struct.pack(">I", second) + new.binary[4:])

@@ -1,17 +1,25 @@
-"""The relay: takes what is pending in the outbox, in order, to the queues. At least once; consumers are idempotent."""
+"""The relay: takes what is pending in the outbox, in order, to the queues. At least once; consumers are idempotent.
+
+The events of one aggregate go in the order in which they were committed. Their ids grow (see `Outbox.add_event`), and
+none can be written before the one in front of it is committed. The outbox is read as of one moment: a plain read may
+pass the place of an event that is committed just then, and still meet the next one.
+"""
 
 import asyncio
+import time
 from collections.abc import Mapping, Sequence
 
 from dramatiq import Message
 from dramatiq.brokers.redis import RedisBroker
 from prometheus_client import Counter
+from pymongo.read_concern import ReadConcern
 from redis.asyncio import Redis
 from redis.asyncio.client import PubSub
-from redis.exceptions import RedisError
 
-from intervai_shared.messaging import broker
+from intervai_shared.messaging import broker, rewind
+from intervai_shared.messaging.leader import Leader
 from intervai_shared.messaging.outbox import wake_channel
+from intervai_shared.messaging.rewind import Rewind
 from intervai_shared.models import Document, utc_now
 from intervai_shared.mongo import Database
 from intervai_shared.settings import ServiceSettings
@@ -32,11 +40,13 @@ class Relay:
     def __init__(
         self, settings: ServiceSettings, db: Database, redis: Redis, subscribers: Mapping[str, Sequence[str]]
     ) -> None:
-        self._db = db
+        self._outbox = db.outbox
+        self._as_of_one_moment = db.get_collection("outbox", read_concern=ReadConcern("snapshot"))
         self._redis = redis
         self._service = settings.service
         self._subscribers = subscribers
-        self._lock = redis.lock(f"{settings.service}:relay-leader", timeout=LEADER_SECONDS)
+        self._rewind = Rewind(redis, db.outbox, settings.service)
+        self._leader = Leader(redis, f"{settings.service}:relay-leader", LEADER_SECONDS)
         services = {settings.service, *(name for names in subscribers.values() for name in names)}
         self._brokers: dict[str, RedisBroker] = {name: broker.publisher(settings, name) for name in services}
 
@@ -47,34 +57,29 @@ class Relay:
             try:
                 await self._work(wake_ups)
             finally:
-                await self._resign()
+                await self._leader.resign()
 
     async def _work(self, wake_ups: PubSub) -> None:
+        looked = 0.0
         while True:
-            while await self._leads() and await self._publish_batch():
-                pass
+            leads = await self._leader.leads()
+            if leads and looked + rewind.LOOK_SECONDS < time.monotonic():
+                await self._rewind.look()
+                looked = time.monotonic()
+            while leads and await self._publish_batch():
+                leads = await self._leader.leads()
             await wake_ups.get_message(ignore_subscribe_messages=True, timeout=POLL_SECONDS)
-
-    async def _leads(self) -> bool:
-        if await self._lock.owned():
-            return bool(await self._lock.extend(LEADER_SECONDS, replace_ttl=True))
-        return bool(await self._lock.acquire(blocking=False))
-
-    async def _resign(self) -> None:
-        try:
-            await self._lock.release()
-        except RedisError:
-            return  # it was another's already, or ends by itself
 
     async def _publish_batch(self) -> bool:
         """Publishes the oldest pending messages; True if there may be more."""
-        pending = await self._db.outbox.find({"state": "pending"}).sort("_id", 1).limit(BATCH).to_list()
+        pending = await self._as_of_one_moment.find({"state": "pending"}).sort("_id", 1).limit(BATCH).to_list()
         if not pending:
             return False
         await asyncio.to_thread(self._enqueue, pending)
-        ids = [message["_id"] for message in pending]
-        done = {"$set": {"state": "published", "publishedAt": utc_now()}}
-        await self._db.outbox.update_many({"_id": {"$in": ids}}, done)
+        ids, now = [message["_id"] for message in pending], utc_now()
+        await self._rewind.mark(now)
+        done = {"$set": {"state": "published", "publishedAt": now}}
+        await self._outbox.update_many({"_id": {"$in": ids}}, done)
         return len(pending) == BATCH
 
     def _enqueue(self, pending: Sequence[Document]) -> None:
