@@ -11,6 +11,8 @@ from pymongo.errors import DuplicateKeyError
 
 from export_service.exports.maker import ExportMaker
 from export_service.worker import ExportWorker
+from intervai_shared.jobs import OUTAGE_PATIENCE
+from intervai_shared.models import utc_now
 from intervai_shared.mongo import Database
 from intervai_shared.testing import Person
 
@@ -140,17 +142,20 @@ async def test_a_file_that_takes_too_long_is_not_tried_again(
     assert (export["status"], export["error"]) == ("failed", "The session is too large for such a file.")
 
 
-async def test_without_s3_an_export_is_tried_three_times_and_then_has_failed(
+async def test_without_s3_an_export_waits_and_after_half_an_hour_has_three_attempts(
     start: Start, api: httpx.AsyncClient, worker: ExportWorker, database: Database, lost_s3: Any, bucket: Any
 ) -> None:
     export_id = await start()
     seen = []
     with lost_s3(worker.maker._storage):
-        for _ in range(3):
+        for attempt in range(6):
+            if attempt == 3:
+                long_ago = utc_now() - 2 * OUTAGE_PATIENCE
+                await database.exports.update_one({"_id": export_id}, {"$set": {"createdAt": long_ago}})
             with pytest.raises(Exception, match="put_object"):
                 await worker.maker.run(export_id)
             seen.append((await api.get(f"{PATH}/{export_id}")).json()["status"])
-    assert seen == ["queued", "queued", "failed"]
+    assert seen == ["queued"] * 5 + ["failed"]
     assert "try again later" in (await api.get(f"{PATH}/{export_id}")).json()["error"]
     await worker.maker.run(export_id)  # a late message changes nothing
     assert bucket.of(export_id) == []

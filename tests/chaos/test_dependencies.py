@@ -70,7 +70,10 @@ def test_no_request_waits_longer_than_its_time_outs(outcome: Outcome, lost: str,
 @ROWS
 def test_a_job_is_followed_to_its_end_whatever_is_lost_but_mongo(outcome: Outcome, lost: str, fault: str) -> None:
     seen = outcome.seen["job_events"]
-    if seen.is_answer:
+    breaks_off = (
+        lost == "mongo" and not seen.text
+    )  # a slow one lets it begin, and then takes too long for the next look
+    if seen.is_answer and not breaks_off:
         assert seen.text.count("event: succeeded") == 1, _told(seen)
     else:
         assert "event:" not in seen.text

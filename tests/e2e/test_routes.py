@@ -1,5 +1,6 @@
 """A walk over every route of every service: closed without a token, blind to others' things, calm on bad input."""
 
+import asyncio
 import json
 import os
 from typing import Any
@@ -168,7 +169,11 @@ def bodies(schema: Any) -> st.SearchStrategy[Any]:
 
 
 @pytest.fixture
-def signed_in(person: Person) -> str:
+async def signed_in(person: Person) -> str:
+    """The access token of somebody who has a profile already."""
+    async with asyncio.timeout(60):
+        while (await person.http.get("/api/v1/users/me")).status_code != 200:  # noqa: ASYNC110  a worker makes it
+            await asyncio.sleep(0.1)
     return str(person.tokens["accessToken"])
 
 

@@ -8,6 +8,7 @@ import asyncio
 import os
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -70,12 +71,10 @@ async def writers(new_person: NewPerson) -> AsyncIterator[Accepted]:
 def lay_on_its_way(mongo: MongoClient[Any], person: Person, session_id: str) -> tuple[ObjectId, ObjectId]:
     """A job that is queued in Redis, and an account whose event is: sent, and not applied yet."""
     now, job, account = utc_now(), ObjectId(), ObjectId()
-    sent = {
-        "state": "published",
-        "publishedAt": now,
-        "createdAt": now,
-        "trace": {"requestId": None, "traceparent": None},
-    }
+    # Before the relay's mark in Redis, or the relay takes it for lost and sends it again at once.
+    before = now - timedelta(hours=1)
+    trace = {"requestId": "", "traceparent": ""}
+    sent = {"state": "published", "publishedAt": before, "createdAt": before, "trace": trace}
     record = {"kind": "generation", "user": person.id, "session": ObjectId(session_id), "count": 2, "difficulty": None}
     state = {"status": "running", "progress": 10, "attempt": 3, "leaseUntil": now, "error": None, "result": None}
     times = {"createdAt": now, "updatedAt": now}

@@ -19,8 +19,8 @@ OPERATOR = "operator"
 class Trace(WireModel):
     """What the message was part of."""
 
-    request_id: str = ""
-    traceparent: str = ""
+    request_id: str | None = None
+    traceparent: str | None = None
 
 
 class DeadLetter(WireModel):

@@ -100,7 +100,9 @@ class Outbox:
         try:
             await self._mongo.db.events.insert_one(stored, session=session)
         except DuplicateKeyError as error:
-            raise to_be_retried(error) from error
+            if _is_taken(error):
+                raise to_be_retried(error) from error
+            raise
         message = {"_id": event_id, "kind": "event", "name": event.TYPE, "eventId": event_id, "args": [wire(stored)]}
         await self._add(session, message)
 
@@ -114,6 +116,12 @@ class Outbox:
         json.dumps(message["args"])  # raises here, where it is noticed: in the relay it would stop all that comes after
         now = {"trace": _trace(), "state": "pending", "createdAt": utc_now()}
         await self._mongo.db.outbox.insert_one({**message, **now}, session=session)
+
+
+def _is_taken(error: DuplicateKeyError) -> bool:
+    """Whether another has the number or the id: then there is a next one."""
+    pattern = (error.details or {}).get("keyPattern") or {}
+    return not pattern or "sequence" in pattern or "_id" in pattern
 
 
 def _trace() -> Document:
