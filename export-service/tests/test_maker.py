@@ -142,6 +142,27 @@ async def test_a_file_that_takes_too_long_is_not_tried_again(
     assert (export["status"], export["error"]) == ("failed", "The session is too large for such a file.")
 
 
+async def test_an_attempt_that_died_with_its_file_stored_leaves_none_when_the_session_is_gone(
+    start: Start, maker: ExportMaker, database: Database, person: Person, session_id: str, bucket: Any,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    export_id = await start()
+
+    async def dies(*_: Any) -> None:
+        raise ConnectionError
+
+    with monkeypatch.context() as patch:
+        patch.setattr(maker, "_finish", dies)
+        with pytest.raises(ConnectionError):
+            await maker.run(export_id)
+    assert len(bucket.of(export_id)) == 1
+    assert (await person.http.delete(f"/api/v1/sessions/{session_id}")).status_code == 204
+    await maker.run(export_id)
+    export = await database.exports.find_one({"_id": export_id}) or {}
+    assert (export["status"], export["attempt"]) == ("failed", 2)
+    assert bucket.of(export_id) == []
+
+
 async def test_without_s3_an_export_waits_and_after_half_an_hour_has_three_attempts(
     start: Start, api: httpx.AsyncClient, worker: ExportWorker, database: Database, lost_s3: Any, bucket: Any
 ) -> None:

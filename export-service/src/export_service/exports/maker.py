@@ -44,7 +44,16 @@ class ExportMaker:
     async def run(self, export_id: ObjectId) -> None:
         """Makes an export. Idempotent: the record's lease lets one run at a time in, and the file's key is the
         export's id, so that a second run overwrites the same object."""
-        await self._records.run(export_id, self._make)
+        await self._records.run(export_id, self._make_or_clear)
+
+    async def _make_or_clear(self, run: JobRun) -> Document:
+        """An export that can never succeed leaves no file of an attempt that died after it had stored one."""
+        try:
+            return await self._make(run)
+        except PermanentError:
+            if run.attempt > 1:
+                await self._storage.delete(object_key(run.document))
+            raise
 
     async def _make(self, run: JobRun) -> Document:
         export = run.document
