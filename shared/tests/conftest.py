@@ -157,23 +157,17 @@ async def wire_to() -> AsyncIterator[Callable[[str, int], Awaitable[Wire]]]:
 
 
 @pytest.fixture
-async def redis_wire(settings: ServiceSettings) -> AsyncIterator[Wire]:
+async def redis_wire(settings: ServiceSettings, wire_to: Callable[[str, int], Awaitable[Wire]]) -> Wire:
     """A line to the real Redis."""
     parts = urlsplit(settings.redis_url.get_secret_value())
-    wire = Wire(str(parts.hostname), int(parts.port or 6379))
-    await wire.mend()
-    yield wire
-    await wire.cut()
+    return await wire_to(str(parts.hostname), int(parts.port or 6379))
 
 
 @pytest.fixture
-async def mongo_wire(settings: ServiceSettings) -> AsyncIterator[Wire]:
+async def mongo_wire(settings: ServiceSettings, wire_to: Callable[[str, int], Awaitable[Wire]]) -> Wire:
     """A line to the real Mongo."""
     parts = urlsplit(settings.mongo_uri.get_secret_value())
-    wire = Wire(str(parts.hostname), int(parts.port or 27017))
-    await wire.mend()
-    yield wire
-    await wire.cut()
+    return await wire_to(str(parts.hostname), int(parts.port or 27017))
 
 
 @pytest.fixture

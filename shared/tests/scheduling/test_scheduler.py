@@ -16,6 +16,7 @@ import httpx
 import pytest
 from dramatiq import Message
 from redis.asyncio import Redis
+from redis.exceptions import RedisError
 
 from intervai_shared.messaging.worker import ServiceWorker
 from intervai_shared.scheduling import scheduler as module
@@ -103,7 +104,7 @@ async def test_a_leader_that_has_lost_its_lock_sends_nothing_more(
     task = asyncio.create_task(Scheduler(settings, redis).run())
     await eventually(lambda: _has(ticks, 1))
     await redis.set("scheduler:leader", "another")
-    with pytest.raises(module.RedisError):
+    with pytest.raises(RedisError):
         await task
     sent = len(await ticks())
     await asyncio.sleep(1.5)

@@ -1,6 +1,7 @@
 """One process at a time: a lock in Redis that its holder renews."""
 
 from redis.asyncio import Redis
+from redis.asyncio.lock import Lock
 from redis.exceptions import RedisError
 
 
@@ -19,7 +20,12 @@ class Leader:
 
     async def resign(self) -> None:
         """Gives the lead back, so that the next need not wait for its end."""
-        try:
-            await self._lock.release()
-        except RedisError:
-            return  # it was another's already, or ends by itself
+        await release(self._lock)
+
+
+async def release(lock: Lock) -> None:
+    """Gives a lock back, if it is still ours."""
+    try:
+        await lock.release()
+    except RedisError:
+        return  # it was another's already, or ends by itself

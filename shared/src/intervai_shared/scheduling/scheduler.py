@@ -16,10 +16,10 @@ from dramatiq.brokers.redis import RedisBroker
 from prometheus_client import Counter, Gauge
 from redis.asyncio import Redis
 from redis.asyncio.lock import Lock
-from redis.exceptions import RedisError
 
 from intervai_shared.logs import log
 from intervai_shared.messaging import broker
+from intervai_shared.messaging.leader import release
 from intervai_shared.scheduling.schedules import ACTOR, QUEUE, Schedule, ScheduleBook
 from intervai_shared.settings import ProcessSettings
 
@@ -52,7 +52,7 @@ class Scheduler:
                     await self._lead(lock)
                 finally:
                     LEADS.set(0)
-                    await _release(lock)
+                    await release(lock)
             await asyncio.sleep(LOOK_SECONDS)
 
     async def _lead(self, lock: Lock) -> None:
@@ -140,10 +140,3 @@ def latest_time(trigger: CronTrigger, after: datetime, now: datetime) -> datetim
     while time <= now:
         latest, time = time, next_time(trigger, time)
     return latest
-
-
-async def _release(lock: Lock) -> None:
-    try:
-        await lock.release()
-    except RedisError:
-        return  # it was another's already, or ends by itself
