@@ -62,7 +62,7 @@ async def test_other_sessions_of_the_person_live_on(
     assert (await auth.post(PATH, headers=bearer(elsewhere))).status_code == 204
 
 
-@pytest.mark.parametrize(("part", "method"), [("_sessions", "end"), ("_resources.revocations", "publish")])
+@pytest.mark.parametrize(("part", "method"), [("_store", "end"), ("_revocations", "publish")])
 async def test_a_log_out_that_failed_half_way_can_be_tried_again(
     auth: httpx.AsyncClient,
     container: AuthContainer,
@@ -71,7 +71,7 @@ async def test_a_log_out_that_failed_half_way_can_be_tried_again(
     part: str,
     method: str,
 ) -> None:
-    broken: Any = container.accounts
+    broken: Any = container.sessions
     for name in part.split("."):
         broken = getattr(broken, name)
 

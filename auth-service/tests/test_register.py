@@ -10,8 +10,8 @@ import jwt
 import pytest
 from bson import ObjectId
 
-from auth_service.accounts.sessions import LoginSession
 from auth_service.container import AuthContainer
+from auth_service.sessions.store import LoginSession
 from intervai_shared.mongo import Database
 
 PATH = "/api/v1/auth/register"
@@ -48,7 +48,7 @@ async def test_the_access_token_says_who_for_whom_and_how_long(
     )
     assert claims["sub"] == signed_up["user"]["id"]
     assert claims["exp"] - claims["iat"] == signed_up["expiresIn"]
-    assert set(claims) == {"sub", "sid", "roles", "scope", "iss", "aud", "iat", "exp", "jti"}
+    assert set(claims) == {"sub", "sid", "roles", "scope", "iss", "aud", "iat", "exp", "jti", "auth_time"}
 
 
 async def test_only_an_argon2id_hash_of_the_password_is_stored(
@@ -142,8 +142,8 @@ async def test_a_registration_that_loses_leaves_no_login_session(
     opened: list[LoginSession] = []
     really_open = sessions.open
 
-    async def remember(user: ObjectId) -> LoginSession:
-        opened.append(await really_open(user))
+    async def remember(*args: Any) -> LoginSession:
+        opened.append(await really_open(*args))
         return opened[-1]
 
     monkeypatch.setattr(sessions, "open", remember)
@@ -170,6 +170,9 @@ async def test_without_redis_nothing_is_stored_and_the_same_request_works_later(
         ("email", "x@" + "a." * 130 + "com"),
         ("password", "7 chars"),
         ("password", "x" * 129),
+        ("password", "password123"),
+        ("password", "Jennifer"),
+        ("password", "zzzzzzzzzzzz"),
         ("password", None),
         ("fullName", "   "),
         ("fullName", "x" * 121),

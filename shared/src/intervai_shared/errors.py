@@ -56,6 +56,17 @@ class UnauthenticatedError(ProblemError):
         super().__init__(detail, headers={"WWW-Authenticate": "Bearer"})
 
 
+class StepUpRequiredError(ProblemError):
+    """The caller is known, but must show again who they are: the challenge of RFC 9470."""
+
+    status, slug, title = 401, "step-up-required", "Authentication Required Again"
+
+    def __init__(self, max_age_seconds: int) -> None:
+        challenge = f'Bearer error="insufficient_user_authentication", max_age="{max_age_seconds}"'
+        detail = "Please show who you are once more: POST /api/v1/auth/reauthenticate, then use its access token."
+        super().__init__(detail, headers={"WWW-Authenticate": challenge})
+
+
 class ForbiddenError(ProblemError):
     status, slug, title = 403, "forbidden", "Forbidden"
 

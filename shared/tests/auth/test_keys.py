@@ -23,11 +23,14 @@ async def test_fifty_requests_at_once_cause_one_fetch(issuer: Any) -> None:
     assert issuer.fetches == 1
 
 
-async def test_forged_key_ids_cause_no_load(issuer: Any) -> None:
+async def test_a_hundred_forged_key_ids_at_once_cause_one_fetch(issuer: Any, clock: Any) -> None:
     await issuer.key_set.get("k1")
-    answers = await asyncio.gather(*(issuer.key_set.get(f"forged-{n}") for n in range(50)), return_exceptions=True)
-    assert {type(answer) for answer in answers} == {UnauthenticatedError}
-    assert issuer.fetches == 1
+    for wave in (1, 2):  # the second one within the cool-down of the first
+        clock.ahead = keys.UNKNOWN_KEY_SECONDS + wave
+        forged = (issuer.key_set.get(f"forged-{n}") for n in range(100))
+        answers = await asyncio.gather(*forged, return_exceptions=True)
+        assert {type(answer) for answer in answers} == {UnauthenticatedError}
+        assert issuer.fetches == 2
 
 
 async def test_a_new_key_is_found_once_the_cool_down_is_over(issuer: Any, clock: Any) -> None:
@@ -48,6 +51,25 @@ async def test_old_keys_are_fetched_again_behind_the_request(issuer: Any, clock:
     await issuer.key_set._refreshing
     assert issuer.fetches == 2
     assert (await issuer.key_set.get("k2")).key_id == "k2"
+
+
+async def test_keys_that_nobody_asked_for_in_long_are_fetched_before_they_are_used(issuer: Any, clock: Any) -> None:
+    await issuer.key_set.get("k1")
+    del issuer.keys["k1"]
+    issuer.keys["k2"] = Ed25519PrivateKey.generate()
+    clock.ahead = keys.IDLE_SECONDS + 1
+    answers = await asyncio.gather(*(issuer.key_set.get("k1") for _ in range(20)), return_exceptions=True)
+    assert {type(answer) for answer in answers} == {UnauthenticatedError}
+    assert issuer.fetches == 2
+
+
+async def test_keys_that_nobody_asked_for_in_long_live_on_while_auth_service_is_down(issuer: Any, clock: Any) -> None:
+    await issuer.key_set.get("k1")
+    issuer.down = True
+    clock.ahead = keys.IDLE_SECONDS + 1
+    found = await asyncio.gather(*(issuer.key_set.get("k1") for _ in range(20)))
+    assert {key.key_id for key in found} == {"k1"}
+    assert issuer.fetches == 4  # one, and three attempts for all of them
 
 
 async def test_known_keys_live_on_while_auth_service_is_down(issuer: Any, clock: Any) -> None:

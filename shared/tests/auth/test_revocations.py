@@ -4,14 +4,17 @@ import asyncio
 import time
 from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
+from types import ModuleType
 from typing import Any
 
 import pytest
+from bson import ObjectId
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
 from intervai_shared import redis as redis_module
 from intervai_shared.auth import revocations as module
+from intervai_shared.auth.principal import User
 from intervai_shared.auth.revocations import Revocations
 from intervai_shared.resources import open_resources
 from intervai_shared.settings import ServiceSettings
@@ -106,6 +109,54 @@ async def test_a_revocation_that_could_not_be_said_raises(without_redis: Service
         await revocations.publish("s1")
     assert "s1" not in revocations
     await client.aclose()
+
+
+def _user(user_id: ObjectId, session_id: str = "s9", issued_at: float = 0.0) -> User:
+    return User(user_id, session_id, frozenset(), expires_at=0, issued_at=int(issued_at))
+
+
+async def test_a_person_can_be_revoked_with_all_sessions_that_anybody_knows_of(
+    redis: Redis, eventually: Eventually
+) -> None:
+    here, there, person = Revocations(redis, 60), Revocations(redis, 60), ObjectId()
+    before = _user(person, issued_at=time.time())
+    async with keep_running("follow", there.follow):
+        assert not there.covers(before)
+        await here.publish_user(person)
+        assert here.covers(before)
+
+        async def known() -> bool:
+            return there.covers(before)
+
+        await eventually(known)
+    assert not there.covers(_user(ObjectId(), issued_at=time.time()))
+
+
+async def test_what_was_issued_after_a_person_was_revoked_is_good(redis: Redis) -> None:
+    revocations, person = Revocations(redis, 60), ObjectId()
+    await revocations.publish_user(person)
+    assert revocations.covers(_user(person, issued_at=time.time() - 30))
+    assert not revocations.covers(_user(person, issued_at=time.time() + 1))
+
+
+async def test_a_revoked_session_covers_its_own_tokens_only(redis: Redis) -> None:
+    revocations, person = Revocations(redis, 60), ObjectId()
+    await revocations.publish("s1", "s2")
+    covered = [name for name in ("s1", "s2", "s3") if revocations.covers(_user(person, name, time.time()))]
+    assert covered == ["s1", "s2"]
+
+
+async def test_a_revoked_person_is_forgotten_when_the_last_token_has_ended(
+    redis: Redis, clock_of: Callable[[ModuleType], Any]
+) -> None:
+    clock, revocations, person = clock_of(module), Revocations(redis, 60), ObjectId()
+    await revocations.publish_user(person)
+    old = _user(person, issued_at=time.time() - 30)
+    revocations._forget(clock.time())
+    assert revocations.covers(old)
+    clock.ahead = 62
+    revocations._forget(clock.time())
+    assert not revocations.covers(old)
 
 
 async def _knows(revocations: Revocations, session_id: str) -> bool:

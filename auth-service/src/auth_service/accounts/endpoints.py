@@ -2,13 +2,16 @@
 
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Depends, Request
+from fastapi import APIRouter, Depends, Request, Response
 
-from auth_service.accounts.schemas import Login, Refresh, Registration, SignedIn
+from auth_service.accounts.schemas import Login, Registration
 from auth_service.accounts.service import AccountService
+from auth_service.dependencies import CallerOf
+from auth_service.mfa.schemas import MfaRequired
+from auth_service.sessions.cookies import refuse_cross_site
+from auth_service.sessions.endpoints import Cookies
+from auth_service.sessions.schemas import SignedIn
 from intervai_shared.app import provide
-from intervai_shared.auth.dependencies import CurrentUser
-from intervai_shared.http.address import client_address
 
 router = APIRouter(prefix="/api/v1/auth", tags=["auth"])
 Accounts = Annotated[AccountService, Depends(provide(lambda container: container.accounts))]
@@ -16,27 +19,24 @@ ANSWER: dict[str, Any] = {"response_model": SignedIn, "response_model_exclude_no
 
 
 @router.post("/register", status_code=201, **ANSWER)
-async def register(body: Registration, request: Request, accounts: Accounts) -> Any:
+async def register(
+    body: Registration, request: Request, response: Response, accounts: Accounts, cookies: Cookies, caller: CallerOf
+) -> Any:
     """Makes an account and signs in."""
-    account, tokens = await accounts.register(body, client_address(request))
-    return {"user": account, **tokens}
+    refuse_cross_site(request)
+    account, tokens = await accounts.register(body, caller)
+    return {"user": account, **cookies.hand_out(response, tokens, body.token_mode)}
 
 
-@router.post("/login", **ANSWER)
-async def login(body: Login, request: Request, accounts: Accounts) -> Any:
-    """Signs in by e-mail and password."""
-    account, tokens = await accounts.login(body, client_address(request))
-    return {"user": account, **tokens}
-
-
-@router.post("/refresh", **ANSWER)
-async def refresh(body: Refresh, accounts: Accounts) -> Any:
-    """Exchanges the refresh token for a new pair; the old one is spent."""
-    account, tokens = await accounts.refresh(body.refresh_token)
-    return {"user": account, **tokens}
-
-
-@router.post("/logout", status_code=204)
-async def logout(user: CurrentUser, accounts: Accounts) -> None:
-    """Ends this session: its access token and its refresh token are refused from now on."""
-    await accounts.logout(user)
+@router.post("/login", response_model=SignedIn | MfaRequired, response_model_exclude_none=True)
+async def login(
+    body: Login, request: Request, response: Response, accounts: Accounts, cookies: Cookies, caller: CallerOf
+) -> Any:
+    """Signs in by e-mail and password. For an account with a second factor it answers the token of the second step."""
+    refuse_cross_site(request)
+    outcome = await accounts.login(body, caller)
+    if isinstance(outcome, MfaRequired):
+        response.headers["Cache-Control"] = "no-store"
+        return outcome
+    account, tokens = outcome
+    return {"user": account, **cookies.hand_out(response, tokens, body.token_mode)}

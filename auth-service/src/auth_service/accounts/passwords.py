@@ -39,6 +39,10 @@ class PasswordHasher:
         """Whether the password is right. None stands for an unknown user and costs the same time."""
         return await self._run(self._verify, stored or self._unknown_user, password) and stored is not None
 
+    def is_outdated(self, stored: str) -> bool:
+        """Whether a hash was made with other parameters than those of the settings."""
+        return self._argon2.check_needs_rehash(stored)
+
     def _verify(self, stored: str, password: str) -> bool:
         try:
             return self._argon2.verify(stored, password)

@@ -3,7 +3,7 @@
 from bson import ObjectId
 from pymongo import ASCENDING, IndexModel
 
-from intervai_shared.models import Document
+from intervai_shared.models import Document, utc_now
 from intervai_shared.mongo import Database, Session
 
 INDEXES = {"accounts": [IndexModel([("emailKey", ASCENDING)], unique=True)]}
@@ -26,3 +26,22 @@ class AccountRepository:
     async def by_id(self, account_id: ObjectId) -> Document | None:
         """One's own account."""
         return await self._accounts.find_one({"_id": account_id})
+
+    async def set_password(self, account_id: ObjectId, password_hash: str, session: Session) -> None:
+        """A new password also begins a new epoch of sessions: those opened with the old one end."""
+        change = {"$set": {"passwordHash": password_hash, "updatedAt": utc_now()}, "$inc": {"sessionsEpoch": 1}}
+        await self._accounts.update_one({"_id": account_id}, change, session=session)
+
+    async def replace_hash(self, account_id: ObjectId, old: str, new: str) -> None:
+        """The same password, hashed anew; a no-op when it was changed meanwhile."""
+        await self._accounts.update_one({"_id": account_id, "passwordHash": old}, {"$set": {"passwordHash": new}})
+
+    async def new_epoch(self, account_id: ObjectId) -> int:
+        """Begins a new epoch of sessions and answers it; 0 when there is no such account."""
+        await self._accounts.update_one({"_id": account_id}, {"$inc": {"sessionsEpoch": 1}})
+        found = await self._accounts.find_one({"_id": account_id}, {"sessionsEpoch": True})
+        return int(found["sessionsEpoch"]) if found else 0
+
+    async def set_devices(self, account_id: ObjectId, devices: list[Document], session: Session) -> None:
+        """The devices that its owner logs in from, see `KnownDevices`."""
+        await self._accounts.update_one({"_id": account_id}, {"$set": {"devices": devices}}, session=session)

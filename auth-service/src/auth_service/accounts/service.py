@@ -1,16 +1,24 @@
-"""The rules of accounts: register, log in, refresh, log out."""
+"""The rules of accounts: register, log in."""
+
+import asyncio
 
 from bson import ObjectId
 from pymongo.errors import DuplicateKeyError
 
+from auth_service.accounts.password_rules import check_password
 from auth_service.accounts.passwords import PasswordHasher
 from auth_service.accounts.repository import AccountRepository
 from auth_service.accounts.schemas import Login, Registration
-from auth_service.accounts.sessions import LoginSession, LoginSessions, SessionReusedError
+from auth_service.audit.service import AuditLog
+from auth_service.caller import Caller
 from auth_service.events import UserRegistered
-from auth_service.keys.tokens import TokenIssuer
+from auth_service.letters.service import Letters
+from auth_service.mfa.login import TwoStepLogin
+from auth_service.mfa.schemas import MfaRequired
+from auth_service.mfa.second_factor import is_on
+from auth_service.sessions.devices import new_device
+from auth_service.sessions.service import SessionService
 from auth_service.settings import AuthSettings
-from intervai_shared.auth.principal import User
 from intervai_shared.errors import ConflictError, UnauthenticatedError
 from intervai_shared.models import Document, utc_now
 from intervai_shared.mongo import Session
@@ -25,95 +33,91 @@ class AccountService:
     def __init__(
         self,
         accounts: AccountRepository,
-        sessions: LoginSessions,
+        sessions: SessionService,
         passwords: PasswordHasher,
-        issuer: TokenIssuer,
+        audit: AuditLog,
         resources: Resources,
+        second_step: TwoStepLogin,
+        letters: Letters,
     ) -> None:
         assert isinstance(resources.settings, AuthSettings)  # noqa: S101  narrows the type for mypy
         self._accounts = accounts
         self._sessions = sessions
         self._passwords = passwords
-        self._issuer = issuer
+        self._audit = audit
         self._resources = resources
+        self._second_step = second_step
+        self._letters = letters
         self._settings = resources.settings
 
-    async def register(self, wanted: Registration, address: str) -> tuple[Document, Document]:
+    async def register(self, wanted: Registration, caller: Caller) -> tuple[Document, Document]:
         """A new account, signed in; emits `user.registered`. The session comes first: without Redis there is no account
         that its owner was told nothing of, and a session that stays without account is one whose token nobody has.
 
         Raises:
+            InvalidError: the password is one of those that everybody tries.
             ConflictError: the e-mail has an account.
             TooManyRequestsError: too many accounts from this address.
         """
-        await self._resources.limits.hit("register", self._settings.rate_limit_register, address)
-        now = utc_now()
-        account: Document = {
-            "_id": ObjectId(),
-            "email": wanted.email,
-            "emailKey": email_key(wanted.email),
-            "passwordHash": await self._passwords.hash(wanted.password),
-            "roles": DEFAULT_ROLES,
-            "createdAt": now,
-            "updatedAt": now,
-        }
-
-        async def store(session: Session) -> None:
-            await self._accounts.insert(account, session)
-            registered = UserRegistered(email=wanted.email, full_name=wanted.full_name)
-            await self._resources.outbox.add_event(session, account["_id"], registered)
-
-        opened = await self._sessions.open(account["_id"])
+        await self._resources.limits.hit("register", self._settings.rate_limit_register, caller.address)
+        await asyncio.to_thread(check_password, wanted.password, wanted.email)  # its first call reads a file
+        account = await self._new_account(wanted, caller)
+        opened = await self._sessions.open(account, caller)
         try:
-            await self._resources.outbox.transaction(store)
+            await self._resources.outbox.transaction(lambda session: self._store(account, wanted, caller, session))
         except DuplicateKeyError as error:
-            await self._sessions.end(opened.id)
+            await self._sessions.discard(opened)
             raise ConflictError("There is already an account with this e-mail address.") from error
-        return {**account, "fullName": wanted.full_name}, self._tokens(account, opened)
+        return {**account, "fullName": wanted.full_name}, self._sessions.tokens(account, opened)
 
-    async def login(self, wanted: Login, address: str) -> tuple[Document, Document]:
-        """Signs in by password.
+    async def login(self, wanted: Login, caller: Caller) -> tuple[Document, Document] | MfaRequired:
+        """Signs in by password, or asks for the second step of an account that has one.
 
         Raises:
-            UnauthenticatedError: unknown e-mail or wrong password: the same answer after the same time.
+            UnauthenticatedError: unknown e-mail or wrong password: the same answer after the same work.
             TooManyRequestsError: too many tries for this account or from this address.
         """
         key = email_key(wanted.email)
-        for who in (f"address:{address}", f"account:{key}"):  # a refused address must not use up people's own limits
+        for who in (f"address:{caller.address}", f"account:{key}"):  # a refused address must not use up people's own
             await self._resources.limits.hit("login", self._settings.rate_limit_login, who)
         account = await self._accounts.by_email_key(key)
         right = await self._passwords.verify(account["passwordHash"] if account else None, wanted.password)
         if account is None or not right:
+            whose = account["_id"] if account else None
+            await self._audit.record("login", caller, whose, succeeded=False, how="password")
             raise UnauthenticatedError("The e-mail address or the password is wrong.")
-        return account, self._tokens(account, await self._sessions.open(account["_id"]))
+        await self._renew_hash(account, wanted.password)
+        if is_on(account):
+            return await self._second_step.begin(account, caller, wanted.token_mode)
+        return account, await self._sessions.sign_in(account, caller, "password")
 
-    async def refresh(self, refresh_token: str) -> tuple[Document, Document]:
-        """The next pair of tokens of a session. The account comes first: were the token spent while Mongo is down, its
-        owner would try again with it later, and count as a thief. Raises UnauthenticatedError."""
-        session_id, user = await self._sessions.owner(refresh_token)
-        account = await self._accounts.by_id(user)
-        if account is None:
-            await self._sessions.end(session_id)
-            raise UnauthenticatedError("The account does not exist any more.")
-        try:
-            session = await self._sessions.rotate(refresh_token)
-        except SessionReusedError as error:
-            await self._resources.revocations.publish(error.session_id)
-            raise
-        return account, self._tokens(account, session)
-
-    async def logout(self, user: User) -> None:
-        """Ends the caller's session, everywhere at once. The access token goes last: with it a log-out that failed half
-        way can be tried again."""
-        await self._sessions.end(user.session_id)
-        await self._resources.revocations.publish(user.session_id)
-
-    def _tokens(self, account: Document, session: LoginSession) -> Document:
+    async def _new_account(self, wanted: Registration, caller: Caller) -> Document:
+        now = utc_now()
         return {
-            "accessToken": self._issuer.for_user(account["_id"], session.id, account["roles"]),
-            "refreshToken": session.refresh_token,
-            "expiresIn": self._settings.access_token_ttl_seconds,
+            "_id": ObjectId(),
+            "email": wanted.email,
+            "emailKey": email_key(wanted.email),
+            "emailVerifiedAt": None,
+            "passwordHash": await self._passwords.hash(wanted.password),
+            "roles": DEFAULT_ROLES,
+            "sessionsEpoch": 0,
+            "devices": [new_device(caller)],
+            "createdAt": now,
+            "updatedAt": now,
         }
+
+    async def _store(self, account: Document, wanted: Registration, caller: Caller, session: Session) -> None:
+        await self._accounts.insert(account, session)
+        registered = UserRegistered(email=wanted.email, full_name=wanted.full_name)
+        await self._resources.outbox.add_event(session, account["_id"], registered)
+        await self._letters.post(session, "verify-email", account["_id"], wanted.email, fullName=wanted.full_name)
+        await self._audit.record("account.registered", caller, account["_id"], session=session)
+
+    async def _renew_hash(self, account: Document, password: str) -> None:
+        """When the settings ask for other parameters than those of the stored hash."""
+        stored = account["passwordHash"]
+        if self._passwords.is_outdated(stored):
+            await self._accounts.replace_hash(account["_id"], stored, await self._passwords.hash(password))
 
 
 def email_key(email: str) -> str:

@@ -12,6 +12,9 @@ from intervai_shared.logs import log
 
 #: Seconds after which known keys are fetched again in the background. A new key is published well before it signs.
 REFRESH_SECONDS = 300.0
+#: Seconds after which known keys are fetched again before they are used: nobody asked for so long that nobody knows
+#: whether they are still published.
+IDLE_SECONDS = 2 * REFRESH_SECONDS
 #: Seconds during which unknown key ids cause no further fetch: a forged `kid` must not become load on auth-service.
 UNKNOWN_KEY_SECONDS = 5.0
 #: Seconds between two tries while no key could ever be fetched: requests must not queue up for one try each.
@@ -36,16 +39,22 @@ class KeySet:
             UnauthenticatedError: auth-service publishes no such key.
             UnavailableError: no key could ever be fetched.
         """
-        if found := self._keys.get(kid):
-            if self._age() > REFRESH_SECONDS and (self._refreshing is None or self._refreshing.done()):
-                self._refreshing = asyncio.create_task(self._refresh(REFRESH_SECONDS))
-            return found
+        if self.holds(kid):
+            return self._keys[kid]
         await self._refresh(UNKNOWN_KEY_SECONDS)
         if not self._keys:
             raise UnavailableError("The keys that tokens are checked with are not reachable now.")
         if found := self._keys.get(kid):
             return found
         raise UnauthenticatedError("The token is signed with an unknown key.")
+
+    def holds(self, kid: str) -> bool:
+        """Whether a key is known and was published not long ago. Old keys are fetched again in the background."""
+        if kid not in self._keys or self._age() > IDLE_SECONDS:
+            return False
+        if self._age() > REFRESH_SECONDS and (self._refreshing is None or self._refreshing.done()):
+            self._refreshing = asyncio.create_task(self._refresh(REFRESH_SECONDS))
+        return True
 
     async def _refresh(self, older_than_seconds: float) -> None:
         async with self._lock:

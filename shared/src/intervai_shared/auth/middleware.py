@@ -2,6 +2,7 @@
 
 from collections.abc import Set as AbstractSet
 
+from starlette.routing import compile_path
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from intervai_shared.auth.principal import SCOPE_KEY, Service, User
@@ -13,14 +14,16 @@ INTERNAL_PREFIX = "/internal/"
 
 
 class AuthenticationMiddleware:
-    """Denies by default: a new route is closed until somebody writes its path into `public`."""
+    """Denies by default: a new route is closed until somebody writes its path into `public`. A path there may have
+    parameters, like `/things/{id}`, of which each stands for one segment."""
 
     def __init__(self, app: ASGIApp, public: AbstractSet[str]) -> None:
         self._app = app
-        self._public = public
+        self._public = frozenset(path for path in public if "{" not in path)
+        self._templates = [compile_path(path)[0] for path in public if "{" in path]
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http" or scope["path"] in self._public:
+        if scope["type"] != "http" or self._is_public(scope["path"]):
             return await self._app(scope, receive, send)
         container = scope["app"].state.container.resources
         try:
@@ -28,6 +31,9 @@ class AuthenticationMiddleware:
         except ProblemError as error:
             return await problem_response(error, scope["path"])(scope, receive, send)
         return await self._app(scope, receive, send)
+
+    def _is_public(self, path: str) -> bool:
+        return path in self._public or any(template.fullmatch(path) for template in self._templates)
 
 
 async def authenticate(scope: Scope, verifier: TokenVerifier, limits: RateLimits) -> User | Service:
