@@ -69,5 +69,5 @@ async def test_a_young_file_is_left_alone(worker: ExportWorker, put: Any, prefix
 
 async def test_the_worker_sweeps_every_hour(database: Database) -> None:
     schedules = create_worker()._runtime.schedules
-    assert schedules.keys() == {"sweep_files"}
+    assert schedules.keys() == {"sweep_files", "sweep_erased"}
     assert str(trigger_of(schedules["sweep_files"]).fields[5]) == "*"

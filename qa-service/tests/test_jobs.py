@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any
 
 import httpx
+import jwt
 import pytest
 from bson import ObjectId
 from redis.asyncio import Redis
@@ -137,6 +138,19 @@ async def test_a_wrong_last_event_id_is_refused_before_the_stream_begins(
     for wrong in ("abc", "1", "1-2-3", "99999999999999999999-0"):
         answer = await http.get(f"/api/v1/jobs/{job_id}/events", headers={"Last-Event-ID": wrong})
         assert answer.status_code == 422, wrong
+
+
+async def test_a_stream_ends_when_its_person_logs_out(
+    http: httpx.AsyncClient, container: QaContainer, person: Person, start: Call, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("qa_service.jobs.service.SILENCE_SECONDS", 0.05)
+    job_id = (await start(person.id))["generation"]["jobId"]
+    streaming = asyncio.create_task(http.get(f"/api/v1/jobs/{job_id}/events"))
+    await asyncio.sleep(0.3)
+    assert not streaming.done()
+    claims = jwt.decode(person.tokens["accessToken"], options={"verify_signature": False})
+    await container.resources.revocations.publish(claims["sid"])
+    assert "succeeded" not in (await streaming).text
 
 
 async def test_a_waiting_job_is_cancelled_once(http: httpx.AsyncClient, person: Person, start: Call) -> None:

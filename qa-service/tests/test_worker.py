@@ -7,4 +7,5 @@ from qa_service.worker import create_worker
 
 @pytest.mark.usefixtures("own_database")
 def test_forgotten_jobs_are_looked_for(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert create_worker()._runtime.swept == [("jobs", "generate_questions", "generation")]
+    erasures = ("erasures", "erase_person", "privacy")
+    assert create_worker()._runtime.swept == [("jobs", "generate_questions", "generation"), erasures]

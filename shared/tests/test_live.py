@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from contextlib import aclosing
 
 import pytest
 from redis.asyncio import Redis
@@ -9,7 +10,7 @@ from redis.exceptions import RedisError
 
 from intervai_shared import live as module
 from intervai_shared import redis as redis_module
-from intervai_shared.live import LiveUpdates
+from intervai_shared.live import LiveUpdates, or_silence
 from intervai_shared.settings import ServiceSettings
 
 
@@ -90,4 +91,22 @@ async def test_without_redis_an_update_is_dropped_and_a_follower_is_told(without
     await live.publish("job:1", {"number": 1})
     with pytest.raises(RedisError):
         await anext(live.follow("job:1", "0-0"))
+    await client.aclose()
+
+
+async def test_a_silence_is_told_as_none_and_loses_no_update(live: LiveUpdates) -> None:
+    heard: list[int | None] = []
+    async with asyncio.timeout(20), aclosing(or_silence(live.follow("job:1", "0-0"), 0.01)) as updates:
+        async for found in updates:
+            heard.append(found[1]["number"] if found else None)
+            if len(heard) % 2 and len(heard) < 8:
+                await live.publish("job:1", {"number": len(heard)})
+            if heard.count(None) >= 3 and len(heard) - heard.count(None) == 4:
+                break
+    assert [number for number in heard if number is not None] == [1, 3, 5, 7]
+
+
+async def test_who_listens_for_silence_is_told_by_the_end_that_redis_is_away(without_redis: ServiceSettings) -> None:
+    client = redis_module.connect(without_redis)
+    assert [found async for found in or_silence(LiveUpdates(client, "probe").follow("job:1", "0-0"), 60)] == []
     await client.aclose()

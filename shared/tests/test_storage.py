@@ -1,8 +1,10 @@
 """Files in the real S3, and the signed URLs that hand them out."""
 
 import asyncio
+import os
 import re
 import secrets
+import sys
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from urllib.parse import unquote, urlsplit
@@ -13,7 +15,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from intervai_shared.settings import ServiceSettings
-from intervai_shared.storage import FileStorage, StorageError, StorageSettings, content_disposition
+from intervai_shared.storage import (
+    FileChangedError,
+    FileStorage,
+    SignedUpload,
+    StorageError,
+    StorageSettings,
+    content_disposition,
+)
 
 
 @pytest.fixture
@@ -126,3 +135,86 @@ def test_a_header_of_any_name_is_one_attachment_in_printable_ascii(name: str) ->
 def parsed(header: str) -> str:
     """The file name that clients of RFC 6266 take."""
     return unquote(header.rpartition("; filename*=UTF-8''")[2])
+
+
+def of_form(upload: SignedUpload, content: bytes, **changed: str) -> httpx.Request:
+    fields = upload.fields | {name.replace("_", "-"): value for name, value in changed.items()}
+    return httpx.Request("POST", upload.url, data=fields, files={"file": ("x", content)})
+
+
+async def sent(request: httpx.Request) -> int:
+    async with httpx.AsyncClient() as http:
+        return (await http.send(request)).status_code
+
+
+async def test_a_form_uploads_one_file_of_one_type_and_not_more_than_it_may(storage: FileStorage, key: str) -> None:
+    await storage.load()
+    upload = storage.signed_upload(key, "image/png", 100, 60)
+    refused = [
+        of_form(upload, b"x" * 101),
+        of_form(upload, b""),
+        of_form(upload, b"x", Content_Type="text/html"),
+        of_form(upload, b"x", key=f"{key}.other"),
+    ]
+    assert {await sent(request) for request in refused} <= {400, 403}
+    assert await storage.head(key) is None
+    assert await sent(of_form(upload, b"x" * 100)) in {200, 204}
+    head = await storage.head(key)
+    assert head is not None
+    assert (head.size_bytes, head.media_type) == (100, "image/png")
+
+
+async def test_a_form_says_when_it_ends_and_works_no_longer_then(storage: FileStorage, key: str) -> None:
+    upload = storage.signed_upload(key, "image/png", 100, 1)
+    assert abs(upload.expires_at - datetime.now(UTC) - timedelta(seconds=1)) < timedelta(seconds=1)
+    await asyncio.sleep(2.5)
+    assert await sent(of_form(upload, b"x")) == 403
+    assert await storage.head(key) is None
+
+
+async def test_a_copy_is_of_the_version_that_was_looked_at_and_keeps_only_its_content(
+    storage: FileStorage, key: str
+) -> None:
+    await storage.put(key, b"first version", "text/html", "evil.html")
+    head = await storage.head(key)
+    assert head is not None
+    assert await storage.first_bytes(key, 5, head.etag) == b"first"
+    await storage.copy(key, f"{key}.copy", head.etag, "image/png")
+    answer = await fetch(storage.signed_url(f"{key}.copy", 60)[0])
+    assert (answer.content, answer.headers["Content-Type"]) == (b"first version", "image/png")
+    assert "Content-Disposition" not in answer.headers
+    await storage.put(key, b"another", "text/plain", "x.txt")
+    with pytest.raises(FileChangedError):
+        await storage.first_bytes(key, 5, head.etag)
+    with pytest.raises(FileChangedError):
+        await storage.copy(key, f"{key}.copy", head.etag, "image/png")
+    assert (await fetch(storage.signed_url(f"{key}.copy", 60)[0])).content == b"first version"
+    await storage.delete(f"{key}.copy")
+    with pytest.raises(FileChangedError):
+        await storage.first_bytes(f"{key}.copy", 5, head.etag)
+
+
+async def test_nothing_lies_where_nothing_was_put_but_an_outage_is_not_nothing(
+    storage: FileStorage, storage_settings: StorageSettings, key: str
+) -> None:
+    assert await storage.head(key) is None
+    unreachable = FileStorage(storage_settings.model_copy(update={"s3_endpoint": "http://127.0.0.1:9"}))
+    for call in (unreachable.head(key), unreachable.first_bytes(key, 1, "x"), unreachable.copy(key, key, "x", "x/y")):
+        with pytest.raises(StorageError):
+            await call
+
+
+async def test_the_client_is_loaded_with_the_first_file_and_not_before() -> None:
+    """It is 25 MB, and a fifth of a second."""
+    code = (
+        "import sys; from intervai_shared.storage import FileStorage, StorageSettings;"
+        "storage = FileStorage(StorageSettings(service='probe'));"
+        "assert not {'boto3', 'botocore'} & sys.modules.keys();"
+        "storage.signed_url('x', 60); assert 'boto3' in sys.modules"
+    )
+    environment = {**os.environ, "MONGO_DATABASE": "probe", "SERVICE_CLIENT_ID": "x", "SERVICE_CLIENT_SECRET": "x"}
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-c", code, env=environment, stderr=asyncio.subprocess.PIPE
+    )
+    _, said = await process.communicate()
+    assert process.returncode == 0, said.decode()

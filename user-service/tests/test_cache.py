@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable
 import httpx
 import pytest
 from bson import ObjectId
+from prometheus_client.parser import text_string_to_metric_families
 from redis.exceptions import RedisError
 
 from intervai_shared.messaging.inbox import Inbox
@@ -32,6 +33,25 @@ async def test_the_second_read_asks_mongo_nothing(counted: list[str], with_profi
     second = await with_profile.get(PATH)
     assert counted == ["find"]
     assert second.json() == first.json()
+
+
+async def test_the_metrics_tell_how_often_the_copy_was_enough(with_profile: httpx.AsyncClient) -> None:
+    async def reads() -> dict[str, float]:
+        families = text_string_to_metric_families((await with_profile.get("/metrics")).text)
+        samples = [sample for family in families for sample in family.samples]
+        counted = [sample for sample in samples if sample.name == "intervai_cache_reads_total"]
+        return {sample.labels["result"]: sample.value for sample in counted if sample.labels["name"] == "profile"}
+
+    before = await reads()
+    for _ in range(5):
+        await with_profile.get(PATH)
+    after = await reads()
+    assert {
+        result: after[result] - before.get(result, 0) for result in after if after[result] > before.get(result, 0)
+    } == {
+        "miss": 1,
+        "hit": 4,
+    }
 
 
 async def test_many_first_reads_at_once_ask_mongo_once(counted: list[str], with_profile: httpx.AsyncClient) -> None:

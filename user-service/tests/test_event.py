@@ -6,6 +6,7 @@ from collections.abc import Callable
 import httpx
 import pytest
 from bson import ObjectId
+from bson.errors import InvalidId
 from pymongo.errors import DuplicateKeyError
 
 from intervai_shared.messaging.inbox import Inbox
@@ -32,6 +33,7 @@ async def test_the_profile_has_the_id_and_the_data_of_the_account(
         "experience": None,
         "locale": None,
         "timeZone": None,
+        "avatarUrl": None,
     }
 
 
@@ -71,9 +73,9 @@ async def test_nor_does_a_repetition_that_the_inbox_has_forgotten(
 async def test_an_event_whose_profile_cannot_be_written_is_not_marked_as_applied(
     inbox: Inbox, database: Database, event: Document
 ) -> None:
-    broken = {**event, "data": {"email": "ada@example.com"}}
+    broken = {**event, "aggregateId": "no id"}
     results = await asyncio.gather(inbox.apply(broken), return_exceptions=True)
-    assert isinstance(results[0], KeyError)
+    assert isinstance(results[0], InvalidId)
     assert await database.inbox.count_documents({}) == 0
     await inbox.apply(event)
     assert await database.profiles.count_documents({}) == 1

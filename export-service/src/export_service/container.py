@@ -11,6 +11,8 @@ from intervai_shared.jobs import JobRecords
 from intervai_shared.resources import Resources, open_resources
 from intervai_shared.storage import FileStorage
 
+INDEXES = exports.INDEXES
+
 
 @dataclass(frozen=True)
 class ExportContainer:
@@ -23,7 +25,7 @@ class ExportContainer:
 @asynccontextmanager
 async def open_container(settings: ExportSettings) -> AsyncIterator[ExportContainer]:
     """Opens everything."""
-    async with open_resources(settings, exports.INDEXES) as resources:
+    async with open_resources(settings, INDEXES) as resources:
         storage = FileStorage(settings)
         resources.health.add("s3", storage.check, needed=False)
         repository = exports.ExportRepository(resources.mongo.db)

@@ -2,6 +2,7 @@
 
 from intervai_shared.messaging.events.catalogue import Catalogue, Event
 from intervai_shared.models import Id
+from intervai_shared.privacy.events import UserDeletion, UserErased
 
 
 class ExportCompleted(Event):
@@ -15,4 +16,4 @@ class ExportCompleted(Event):
     size_bytes: int
 
 
-EVENTS = Catalogue(ExportCompleted)
+EVENTS = Catalogue(ExportCompleted, UserErased, UserDeletion)

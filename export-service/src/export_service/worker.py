@@ -11,12 +11,18 @@ from export_service.exports.render_pool import open_pool
 from export_service.exports.service import QUEUE
 from export_service.exports.sessions import SessionSource
 from export_service.exports.sweeper import FileSweeper
+from export_service.privacy.holdings import HOLDINGS
 from export_service.settings import ExportSettings
 from intervai_shared.jobs import JobRecords
 from intervai_shared.messaging.worker import ServiceWorker
+from intervai_shared.privacy import tasks as privacy
+from intervai_shared.privacy.eraser import Extras
+from intervai_shared.privacy.erasures import Erasures
 from intervai_shared.resources import Resources, open_resources
 from intervai_shared.settings import load_settings
 from intervai_shared.storage import FileStorage
+
+SUBSCRIBERS = {"export.completed": ["user-service"], "user.erased": ["user-service"]}
 
 
 @dataclass(frozen=True)
@@ -26,6 +32,7 @@ class ExportWorker:
     resources: Resources
     maker: ExportMaker
     sweeper: FileSweeper
+    erasures: Erasures
 
 
 @asynccontextmanager
@@ -41,13 +48,17 @@ async def open_worker(settings: ExportSettings) -> AsyncIterator[ExportWorker]:
         exports = repository.ExportRepository(resources.mongo.db)
         sessions = SessionSource(resources.services)
         maker = ExportMaker(exports, records, sessions, pool, storage, resources.outbox)
-        yield ExportWorker(resources, maker, FileSweeper(exports, storage))
+        erasures = Erasures(resources, HOLDINGS, Extras(storage=lambda: storage))
+        yield ExportWorker(resources, maker, FileSweeper(exports, storage), erasures)
 
 
 def create_worker() -> ServiceWorker[ExportSettings, ExportWorker]:
     """Reads the settings from the environment."""
     settings = load_settings(ExportSettings)
-    worker = ServiceWorker(settings, open_worker, threads=settings.export_threads, events=EVENTS)
+    threads = settings.export_threads
+    worker = ServiceWorker(settings, open_worker, threads=threads, events=EVENTS, subscribers=SUBSCRIBERS)
     worker.actor(tasks.make_export, QUEUE, records="exports")
     worker.scheduled(tasks.sweep_files, "40 * * * *")
+    privacy.declare(worker)
+    worker.on_events(privacy.handlers)
     return worker

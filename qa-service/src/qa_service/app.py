@@ -3,11 +3,13 @@
 from fastapi import FastAPI
 
 from intervai_shared.app import create_service_app
+from intervai_shared.http.personal_data import personal_data_router
 from intervai_shared.settings import load_settings
 from qa_service.analytics import endpoints as analytics
 from qa_service.container import open_container
 from qa_service.generation import endpoints as generation
 from qa_service.jobs import endpoints as jobs
+from qa_service.privacy.holdings import HOLDINGS
 from qa_service.questions import endpoints as questions
 from qa_service.sessions import endpoints as sessions
 from qa_service.settings import QaSettings
@@ -18,5 +20,5 @@ PUBLIC = frozenset({"/api/v1/analytics/trending"})
 def create_app() -> FastAPI:
     """Reads the settings from the environment."""
     domains = [sessions, questions, generation, jobs, analytics]
-    routers = [domain.router for domain in domains] + [sessions.internal]
+    routers = [domain.router for domain in domains] + [sessions.internal, personal_data_router(HOLDINGS)]
     return create_service_app(load_settings(QaSettings), open_container, routers, public=PUBLIC)

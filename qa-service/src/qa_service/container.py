@@ -8,6 +8,7 @@ from intervai_shared.jobs import JobRecords
 from intervai_shared.resources import Resources, open_resources
 from qa_service.analytics import repository as analytics
 from qa_service.analytics.service import TrendingService, open_trending
+from qa_service.generation import repository as generation
 from qa_service.generation.service import GenerationService
 from qa_service.jobs import repository as jobs
 from qa_service.jobs.service import JobService
@@ -17,7 +18,13 @@ from qa_service.sessions import repository as sessions
 from qa_service.sessions.service import SessionService
 from qa_service.settings import QaSettings
 
-INDEXES = {**sessions.INDEXES, **questions.INDEXES, **jobs.INDEXES, **analytics.INDEXES}
+INDEXES = {
+    **sessions.INDEXES,
+    **questions.INDEXES,
+    **jobs.INDEXES,
+    **generation.INDEXES,
+    **analytics.INDEXES,
+}
 
 
 @dataclass(frozen=True)
@@ -40,12 +47,12 @@ async def open_container(settings: QaSettings) -> AsyncIterator[QaContainer]:
         session_repository = sessions.SessionRepository(db)
         question_repository = questions.QuestionRepository(db)
         job_repository = jobs.JobRepository(db)
-        generation = GenerationService(resources, settings, session_repository, job_repository)
+        generations = GenerationService(resources, settings, session_repository, job_repository)
         yield QaContainer(
             resources,
-            SessionService(resources, session_repository, question_repository, generation),
+            SessionService(resources, session_repository, question_repository, generations),
             QuestionService(resources.mongo, session_repository, question_repository),
             JobService(job_repository, JobRecords(db.jobs, resources.live), resources.live),
-            generation,
+            generations,
             open_trending(resources, settings),
         )

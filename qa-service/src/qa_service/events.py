@@ -2,6 +2,7 @@
 
 from intervai_shared.messaging.events.catalogue import Catalogue, Event
 from intervai_shared.models import Id
+from intervai_shared.privacy.events import UserDeletion, UserErased
 
 
 class SessionCreated(Event):
@@ -35,4 +36,4 @@ class QuestionsGenerated(Event):
     count: int
 
 
-EVENTS = Catalogue(SessionCreated, SessionDeleted, QuestionsGenerated)
+EVENTS = Catalogue(SessionCreated, SessionDeleted, QuestionsGenerated, UserErased, UserDeletion)

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 
 from intervai_shared.jobs import JobRecords
 from intervai_shared.messaging.worker import ServiceWorker
+from intervai_shared.privacy import tasks as privacy
+from intervai_shared.privacy.erasures import Erasures
 from intervai_shared.resources import Resources, open_resources
 from intervai_shared.settings import load_settings
 from qa_service.analytics.service import TrendingService, open_trending
@@ -16,12 +18,17 @@ from qa_service.generation.generator import GenerationStore, Generator
 from qa_service.generation.model import QuestionModel, open_model
 from qa_service.generation.repository import ReplyJournal
 from qa_service.generation.service import QUEUE
+from qa_service.privacy.holdings import HOLDINGS
 from qa_service.projections import PROJECTIONS
 from qa_service.questions.repository import QuestionRepository
 from qa_service.sessions.repository import SessionRepository
 from qa_service.settings import QaSettings
 
-SUBSCRIBERS = {"session.created": ["qa-service"]}
+SUBSCRIBERS = {
+    "session.created": ["qa-service"],
+    "questions.generated": ["user-service"],
+    "user.erased": ["user-service"],
+}
 
 
 @dataclass(frozen=True)
@@ -31,6 +38,7 @@ class QaWorker:
     resources: Resources
     generator: Generator
     trending: TrendingService
+    erasures: Erasures
 
 
 @asynccontextmanager
@@ -51,7 +59,7 @@ def on_resources(resources: Resources, model: QuestionModel, settings: QaSetting
         resources.outbox,
     )
     generator = Generator(model, settings.generation_batch, store)
-    return QaWorker(resources, generator, open_trending(resources, settings))
+    return QaWorker(resources, generator, open_trending(resources, settings), Erasures(resources, HOLDINGS))
 
 
 def create_worker() -> ServiceWorker[QaSettings, QaWorker]:
@@ -60,5 +68,6 @@ def create_worker() -> ServiceWorker[QaSettings, QaWorker]:
     threads = settings.generation_threads
     worker = ServiceWorker(settings, open_worker, threads=threads, events=EVENTS, subscribers=SUBSCRIBERS)
     worker.actor(generation.generate_questions, QUEUE, records="jobs", bulk=True)
-    worker.on_events(projections=PROJECTIONS)
+    privacy.declare(worker)
+    worker.on_events(privacy.handlers, PROJECTIONS)
     return worker

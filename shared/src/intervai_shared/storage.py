@@ -1,16 +1,19 @@
-"""Files in S3, and the signed URLs that hand them out. boto3 blocks, so it works in threads."""
+"""Files in S3, and the signed URLs that hand them out and take them in.
+
+boto3 blocks, so it works in threads; and it takes 25 MB, so it is imported when the first file is asked for.
+"""
 
 import asyncio
+import importlib
 import re
+import threading
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import cached_property
 from typing import Any
 from urllib.parse import quote
 
-import boto3
-from botocore.config import Config
-from botocore.exceptions import BotoCoreError, ClientError
 from pydantic import Field, SecretStr
 
 from intervai_shared.errors import OutageError
@@ -19,6 +22,8 @@ from intervai_shared.settings import ServiceSettings
 
 #: What has a meaning in a header's quoted string, or no place in a header at all.
 _NOT_PLAIN = re.compile(r"""[^ !#$&-\[\]-~]""")
+#: boto3 makes no two clients at a time.
+_MAKING = threading.Lock()
 
 
 class StorageSettings(ServiceSettings):
@@ -33,7 +38,15 @@ class StorageSettings(ServiceSettings):
 
 
 class StorageError(OutageError):
-    """S3 did not do what it was asked, for now."""
+    """S3 did not do what it was asked, for now. `status` is that of its answer, if there was one."""
+
+    def __init__(self, message: str, status: int | None = None) -> None:
+        super().__init__(message)
+        self.status = status
+
+
+class FileChangedError(Exception):
+    """The file is gone, or is no longer the one that was looked at."""
 
 
 @dataclass(frozen=True)
@@ -44,24 +57,58 @@ class StoredFile:
     changed_at: datetime
 
 
+@dataclass(frozen=True)
+class FileHead:
+    """What S3 says of a file. `etag` names this version of it."""
+
+    size_bytes: int
+    media_type: str
+    etag: str
+
+
+@dataclass(frozen=True)
+class SignedUpload:
+    """A form that uploads one file: POST to `url` as multipart/form-data, `fields` first, the field `file` last."""
+
+    url: str
+    fields: dict[str, str]
+    expires_at: datetime
+
+
 class FileStorage:
     """One bucket. A client with the inner address puts and deletes, one with the public address signs."""
 
     def __init__(self, settings: StorageSettings) -> None:
-        public = settings.s3_public_endpoint or settings.s3_endpoint
+        self._settings = settings
         self._bucket = settings.s3_bucket
-        self._client = _client(settings, settings.s3_endpoint)
-        # A client takes 10 MB, so one does for both where the address is the same.
-        self._signer = self._client if public == settings.s3_endpoint else _client(settings, public)
 
-    async def put(self, key: str, content: bytes, media_type: str, file_name: str) -> None:
-        """Stores a file whole. Raises StorageError."""
+    @cached_property
+    def _client(self) -> Any:
+        return _client(self._settings, self._settings.s3_endpoint)
+
+    @cached_property
+    def _signer(self) -> Any:
+        # A client takes 10 MB, so one does for both where the address is the same.
+        inner = self._settings.s3_endpoint
+        public = self._settings.s3_public_endpoint or inner
+        return self._client if public == inner else _client(self._settings, public)
+
+    async def load(self) -> None:
+        """Before the first URL is signed in an event loop: importing boto3 takes a fifth of a second."""
+        if "_signer" not in self.__dict__:
+            await asyncio.to_thread(lambda: self._signer)
+
+    async def put(
+        self, key: str, content: bytes, media_type: str, file_name: str, *, encoding: str | None = None
+    ) -> None:
+        """Stores a file whole; `encoding`: how it is compressed, clients undo that. Raises StorageError."""
         await self._call(
             "put_object",
             Key=key,
             Body=content,
             ContentType=media_type,
             ContentDisposition=content_disposition(file_name),
+            **({"ContentEncoding": encoding} if encoding else {}),
         )
 
     async def delete(self, key: str) -> None:
@@ -88,10 +135,68 @@ class FileStorage:
         params = {"Bucket": self._bucket, "Key": key}
         return self._signer.generate_presigned_url("get_object", params, ExpiresIn=ttl_seconds), expires_at
 
+    def signed_upload(self, key: str, media_type: str, max_bytes: int, ttl_seconds: int) -> SignedUpload:
+        """A form that S3 takes only for this key, this type and 1 to `max_bytes` bytes, and not after `expires_at`; it
+        may be used again until then. Computed here, with no call to S3.
+
+        Source: https://docs.aws.amazon.com/AmazonS3/latest/API/sigv4-HTTPPOSTConstructPolicy.html
+        """
+        expires_at = utc_now().replace(microsecond=0) + timedelta(seconds=ttl_seconds)
+        fixed = {"Content-Type": media_type}
+        conditions = [fixed, ["content-length-range", 1, max_bytes]]
+        form = self._signer.generate_presigned_post(self._bucket, key, fixed, conditions, ExpiresIn=ttl_seconds)
+        return SignedUpload(form["url"], form["fields"], expires_at)
+
+    async def head(self, key: str) -> FileHead | None:
+        """What lies under the key; None: nothing. Raises StorageError."""
+        try:
+            found = await self._call("head_object", Key=key)
+        except StorageError as error:
+            if error.status == 404:
+                return None
+            raise
+        return FileHead(found["ContentLength"], found.get("ContentType", ""), found["ETag"])
+
+    async def first_bytes(self, key: str, count: int, etag: str) -> bytes:
+        """At most `count` bytes of this version of the file. Raises FileChangedError, StorageError."""
+        answer = await self._call("get_object", Key=key, Range=f"bytes=0-{count - 1}", IfMatch=etag)
+        return bytes(answer["Body"])
+
+    async def copy(self, key: str, to: str, etag: str, media_type: str) -> None:
+        """Copies this version of a file within the bucket, with no metadata but its type; S3 does it by itself.
+
+        Raises:
+            FileChangedError: it is another version now. Then nothing has been copied.
+            StorageError: see there.
+        """
+        source = {"Bucket": self._bucket, "Key": key}
+        await self._call(
+            "copy_object",
+            Key=to,
+            CopySource=source,
+            CopySourceIfMatch=etag,
+            MetadataDirective="REPLACE",
+            ContentType=media_type,
+        )
+
     async def _call(self, operation: str, **params: Any) -> Any:
         try:
-            return await asyncio.to_thread(getattr(self._client, operation), Bucket=self._bucket, **params)
-        except (BotoCoreError, ClientError) as error:
+            return await asyncio.to_thread(self._blocking, operation, params)
+        except StorageError as error:
+            wants_a_version = params.keys() & {"IfMatch", "CopySourceIfMatch"}
+            if wants_a_version and error.status in {404, 412, 416}:  # 416: it is empty
+                raise FileChangedError from error
+            raise
+
+    def _blocking(self, operation: str, params: dict[str, Any]) -> Any:
+        errors = importlib.import_module("botocore.exceptions")
+        try:
+            answer = getattr(self._client, operation)(Bucket=self._bucket, **params)
+            return {**answer, "Body": answer["Body"].read()} if "Body" in answer else answer
+        except errors.ClientError as error:
+            status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode")
+            raise StorageError(f"{operation}: {error}", status) from error
+        except errors.BotoCoreError as error:
             raise StorageError(f"{operation}: {error}") from error
 
 
@@ -103,22 +208,27 @@ def content_disposition(file_name: str) -> str:
 
 def _client(settings: StorageSettings, endpoint: str | None) -> Any:
     access, secret = settings.aws_access_key_id, settings.aws_secret_access_key
-    return boto3.client(
-        "s3",
-        endpoint_url=endpoint,
-        region_name=settings.aws_region,
-        aws_access_key_id=access.get_secret_value() if access else None,
-        aws_secret_access_key=secret.get_secret_value() if secret else None,
-        config=Config(
-            signature_version="s3v4",
-            s3={"addressing_style": "path" if endpoint else "auto"},
-            connect_timeout=2,
-            # With its two tries a call takes at most about 10 s: a person waits for some, and a job is done again.
-            read_timeout=5,
-            retries={"total_max_attempts": 2, "mode": "standard"},
-            # boto3's new default checksums are refused by servers other than AWS.
-            request_checksum_calculation="when_required",
-            response_checksum_validation="when_required",
-            max_pool_connections=20,
-        ),
+    with _MAKING:
+        return importlib.import_module("boto3").client(
+            "s3",
+            endpoint_url=endpoint,
+            region_name=settings.aws_region,
+            aws_access_key_id=access.get_secret_value() if access else None,
+            aws_secret_access_key=secret.get_secret_value() if secret else None,
+            config=_config(endpoint),
+        )
+
+
+def _config(endpoint: str | None) -> Any:
+    return importlib.import_module("botocore.config").Config(
+        signature_version="s3v4",
+        s3={"addressing_style": "path" if endpoint else "auto"},
+        connect_timeout=2,
+        # With its two tries a call takes at most about 10 s: a person waits for some, and a job is done again.
+        read_timeout=5,
+        retries={"total_max_attempts": 2, "mode": "standard"},
+        # boto3's new default checksums are refused by servers other than AWS.
+        request_checksum_calculation="when_required",
+        response_checksum_validation="when_required",
+        max_pool_connections=20,
     )

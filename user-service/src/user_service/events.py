@@ -1,6 +1,13 @@
-"""The events that user-service has subscribed to."""
+"""The events of user-service, and those that it has subscribed to."""
 
-from intervai_shared.messaging.events.catalogue import Catalogue, ForeignEvent
+from datetime import datetime
+
+from intervai_shared.messaging.events.catalogue import Catalogue, Event, ForeignEvent
+from intervai_shared.models import Id
+from intervai_shared.privacy.events import DELETED, UserErased
+
+#: Each of them erases a person who asks, and reports it.
+ERASING_SERVICES = ("auth-service", "user-service", "qa-service", "export-service")
 
 
 class UserRegistered(ForeignEvent):
@@ -13,4 +20,75 @@ class UserRegistered(ForeignEvent):
     full_name: str
 
 
-EVENTS = Catalogue(UserRegistered)
+class UserEmailChanged(ForeignEvent):
+    """A person has another e-mail address, in auth-service."""
+
+    TYPE = "user.email-changed"
+    AGGREGATE = "user"
+
+    email: str
+
+
+class UserNewDevice(ForeignEvent):
+    """A person signed in with a device that auth-service had not seen before."""
+
+    TYPE = "user.new-device"
+    AGGREGATE = "user"
+
+    address: str
+    user_agent: str
+    at: datetime
+
+
+class QuestionsGenerated(ForeignEvent):
+    """A generation has added its questions to a session, in qa-service."""
+
+    TYPE = "questions.generated"
+    AGGREGATE = "session"
+
+    user: Id
+    job_id: Id
+    count: int
+
+
+class ExportCompleted(ForeignEvent):
+    """The file of an export is ready, in export-service."""
+
+    TYPE = "export.completed"
+    AGGREGATE = "export"
+
+    user: Id
+    format: str
+    size_bytes: int
+
+
+class PreferencesChanged(Event):
+    """A person wants other letters than before."""
+
+    TYPE = "preferences.changed"
+    AGGREGATE = "preferences"
+
+    user: Id
+    mail: dict[str, bool]
+
+
+class UserDeleted(Event):
+    """A person has asked to be erased."""
+
+    TYPE = DELETED
+    #: Of the erasure, not of the user: that one's events are auth-service's, and erased.
+    AGGREGATE = "erasure"
+
+    user: Id
+
+
+EVENTS = Catalogue(
+    UserRegistered,
+    UserEmailChanged,
+    UserNewDevice,
+    QuestionsGenerated,
+    ExportCompleted,
+    PreferencesChanged,
+    UserDeleted,
+    UserErased,
+)

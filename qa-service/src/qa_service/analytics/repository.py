@@ -8,7 +8,7 @@ from pymongo import ASCENDING, IndexModel
 from intervai_shared.models import Document
 from intervai_shared.mongo import Collection, Session
 
-INDEXES = {"topic_uses": [IndexModel([("day", ASCENDING)])]}
+INDEXES = {"topic_uses": [IndexModel([("day", ASCENDING)]), IndexModel([("user", ASCENDING), ("_id", ASCENDING)])]}
 
 
 class TopicUses:

@@ -1,11 +1,14 @@
 """The journal of raw replies: a reply is paid for, so it is kept before it is looked at."""
 
 from bson import ObjectId
+from pymongo import ASCENDING, IndexModel
 
 from intervai_shared.models import Document, utc_now
 from intervai_shared.mongo import Database
 from qa_service.generation import prompt
 from qa_service.generation.model import Reply
+
+INDEXES = {"generation_replies": [IndexModel([("user", ASCENDING), ("_id", ASCENDING)])]}
 
 
 class ReplyJournal:

@@ -3,12 +3,13 @@
 from collections.abc import AsyncIterator
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Depends, Header
+from fastapi import APIRouter, Depends
 from fastapi.sse import EventSourceResponse, ServerSentEvent
 
 from intervai_shared.app import provide
 from intervai_shared.auth.dependencies import CurrentUser
 from intervai_shared.http.params import IdPath
+from intervai_shared.http.sse import LastEventId, WhileWelcome
 from intervai_shared.models import Document
 from intervai_shared.mongo import object_id
 from qa_service.jobs.schemas import Job
@@ -16,8 +17,6 @@ from qa_service.jobs.service import JobService
 
 router = APIRouter(prefix="/api/v1/jobs", tags=["jobs"])
 Jobs = Annotated[JobService, Depends(provide(lambda container: container.jobs))]
-#: A position in a Redis stream; Redis refuses numbers of more than 64 bits.
-LastEventId = Annotated[str | None, Header(pattern=r"^\d{1,19}-\d{1,19}$", description="Where a broken stream ended.")]
 
 
 async def _own_job(job_id: IdPath, user: CurrentUser, jobs: Jobs) -> Document:
@@ -35,9 +34,11 @@ async def get_job(job: OwnJob) -> Any:
 
 
 @router.get("/{job_id}/events", response_class=EventSourceResponse)
-async def follow_job(job: OwnJob, jobs: Jobs, last_event_id: LastEventId = None) -> AsyncIterator[ServerSentEvent]:
-    """Server-sent events of a job until it ends; its first event is how it stands now."""
-    async for update_id, update in jobs.follow(job, last_event_id):
+async def follow_job(
+    job: OwnJob, jobs: Jobs, while_welcome: WhileWelcome, last_event_id: LastEventId = None
+) -> AsyncIterator[ServerSentEvent]:
+    """Server-sent events of a job until it ends, or the token does; its first event is how it stands now."""
+    async for update_id, update in while_welcome(jobs.follow(job, last_event_id)):
         yield ServerSentEvent(id=update_id, event=str(update.get("status", "progress")), data=update)
 
 

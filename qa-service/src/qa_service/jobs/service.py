@@ -1,16 +1,15 @@
 """The rules of jobs towards their owner: look, follow, cancel."""
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator
+from collections.abc import AsyncGenerator
 from contextlib import aclosing
-from typing import TypeVar
 
 from bson import ObjectId
 from redis.exceptions import RedisError
 
 from intervai_shared.errors import ConflictError, NotFoundError
 from intervai_shared.jobs import FINAL, JobRecords
-from intervai_shared.live import LiveUpdates
+from intervai_shared.live import LiveUpdates, or_silence
 from intervai_shared.logs import log
 from intervai_shared.models import Document
 from qa_service.jobs.repository import JobRepository
@@ -19,7 +18,6 @@ from qa_service.jobs.repository import JobRepository
 SILENCE_SECONDS = 10.0
 #: Seconds between two looks while Redis brings no updates.
 WITHOUT_REDIS_SECONDS = 2.0
-Update = TypeVar("Update")
 
 
 class JobService:
@@ -48,7 +46,7 @@ class JobService:
         ended = await self.get(user, job_id)
         raise ConflictError(f"The job has ended already: {ended['status']}.")
 
-    async def follow(self, job: Document, last_id: str | None) -> AsyncIterator[tuple[str, Document]]:
+    async def follow(self, job: Document, last_id: str | None) -> AsyncGenerator[tuple[str, Document], None]:
         """What happens to a job, as (id, update), until it ends; the first update is how it stands now.
 
         The position is taken before the state is read, so that nothing falls between the two. After a silence comes
@@ -60,7 +58,7 @@ class JobService:
         if not last_id or current["status"] in FINAL:
             yield position, current
         while current["status"] not in FINAL:
-            async with aclosing(_or_silence(self._live.follow(channel, position))) as updates:
+            async with aclosing(or_silence(self._live.follow(channel, position), SILENCE_SECONDS)) as updates:
                 async for found in updates:
                     position, current = found or (position, await self._state(job))
                     yield position, current
@@ -81,18 +79,3 @@ class JobService:
     async def _state(self, job: Document) -> Document:
         current = await self.get(job["user"], job["_id"])
         return {key: current[key] for key in ("status", "progress", "result", "error")}
-
-
-async def _or_silence(updates: AsyncIterator[Update]) -> AsyncGenerator[Update | None, None]:
-    """The updates, and None whenever there has been none for a while; ends when Redis does not answer."""
-    waiting = asyncio.ensure_future(anext(updates))
-    try:
-        while True:
-            done, _ = await asyncio.wait({waiting}, timeout=SILENCE_SECONDS)
-            if done and isinstance(waiting.exception(), RedisError):
-                return
-            yield waiting.result() if done else None
-            if done:
-                waiting = asyncio.ensure_future(anext(updates))
-    finally:
-        waiting.cancel()

@@ -14,6 +14,7 @@ PINNED_FIRST = ListOrder({"isPinned": bool, "createdAt": datetime, "_id": Object
 INDEXES = {
     "questions": [
         IndexModel([("session", ASCENDING), *PINNED_FIRST.sort]),
+        IndexModel([("user", ASCENDING), ("_id", ASCENDING)]),
         IndexModel(
             [("generation", ASCENDING), ("ordinal", ASCENDING)],
             unique=True,

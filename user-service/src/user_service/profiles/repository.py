@@ -21,9 +21,9 @@ class ProfileRepository:
         now = utc_now()
         await self._profiles.insert_one({"_id": user, **fields, "createdAt": now, "updatedAt": now}, session=session)
 
-    async def get(self, user: ObjectId) -> Document | None:
+    async def get(self, user: ObjectId, session: Session | None = None) -> Document | None:
         """The person's profile."""
-        return await self._profiles.find_one({"_id": user})
+        return await self._profiles.find_one({"_id": user}, session=session)
 
     async def update(self, user: ObjectId, fields: Document, session: Session) -> bool:
         """False when there is no profile."""

@@ -27,9 +27,7 @@ Locale = Annotated[str, StringConstraints(pattern=r"^[a-z]{2,3}(-[A-Z][a-z]{3})?
 TimeZone = Annotated[str, StringConstraints(max_length=64), AfterValidator(_known_zone)]
 
 
-class Profile(Resource):
-    """A person's own profile; `id` is the id of the account."""
-
+class _ProfileFields(Resource):
     email: str = Field(examples=["ada@example.com"])
     full_name: str = Field(examples=["Ada Lovelace"])
     headline: str | None = Field(None, examples=["Analyst and metaphysician"])
@@ -37,6 +35,18 @@ class Profile(Resource):
     experience: Experience | None = None
     locale: str | None = Field(None, examples=["en-GB"])
     time_zone: str | None = Field(None, examples=["Europe/London"])
+
+
+class StoredProfile(_ProfileFields):
+    """A profile as it lies in Mongo and in the cache: with no signed URL, which would die there."""
+
+    avatar_key: str | None = None
+
+
+class Profile(_ProfileFields):
+    """A person's own profile; `id` is the id of the account. `avatarUrl` works for an hour."""
+
+    avatar_url: str | None = None
 
 
 class ProfileChange(InputModel):

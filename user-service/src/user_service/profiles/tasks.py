@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 def event_handlers(container: "UserContainer") -> Mapping[str, EventHandler]:
     """By event type. Idempotent by the inbox."""
-    return {"user.registered": container.profiles.create}
+    return {"user.registered": container.profiles.create, "user.email-changed": container.profiles.change_email}
 
 
 async def forget_profile(container: "UserContainer", user: str) -> None:

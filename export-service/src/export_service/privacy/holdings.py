@@ -1,0 +1,25 @@
+"""What export-service holds of people: who adds a collection, says it here."""
+
+from export_service.exports.service import object_key
+from intervai_shared.privacy.holdings import Holding, Holdings
+
+HOLDINGS = Holdings(
+    (
+        Holding(
+            "exports",
+            shown=(
+                "session",
+                "format",
+                "options",
+                "status",
+                "fileName",
+                "sizeBytes",
+                "error",
+                "createdAt",
+                "updatedAt",
+            ),
+            jobs=True,
+            files=lambda export: [object_key(export)],
+        ),
+    )
+)

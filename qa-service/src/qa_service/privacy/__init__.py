@@ -1,0 +1,1 @@
+"""What qa-service holds of people."""

@@ -1,0 +1,1 @@
+"""Avatars: a picture of a person, which goes from their client straight to S3."""
