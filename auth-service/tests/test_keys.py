@@ -2,6 +2,7 @@
 
 import asyncio
 import base64
+import time
 from collections.abc import Awaitable, Callable
 from typing import Any
 
@@ -10,16 +11,17 @@ import httpx
 import jwt
 import pytest
 
-from auth_service.keys import repository, service
+from auth_service.keys import lives, repository
 from auth_service.keys.repository import KeyRepository
-from auth_service.keys.service import KeyRing, SealedOtherwiseError
+from auth_service.keys.sealing import KeySeal, SealedOtherwiseError
+from auth_service.keys.service import KeyRing
 from auth_service.keys.tokens import TokenIssuer
 from auth_service.settings import AuthSettings
-from intervai_shared.models import Document
+from intervai_shared.models import Document, utc_now
 from intervai_shared.mongo import Database, ensure_indexes
 
 JWKS = "/.well-known/jwks.json"
-MASTER_KEY = bytes(range(32))
+SEAL = KeySeal(bytes(range(32)))
 Eventually = Callable[[Callable[[], Awaitable[bool]]], Awaitable[None]]
 
 
@@ -33,7 +35,7 @@ async def keys(database: Database) -> KeyRepository:
 @pytest.fixture
 async def ring(keys: KeyRepository) -> KeyRing:
     """A ring that has made the first key."""
-    made = KeyRing(keys, MASTER_KEY)
+    made = KeyRing(keys, SEAL)
     await made.load()
     return made
 
@@ -70,20 +72,20 @@ async def test_processes_that_start_at_once_agree_on_one_first_key(keys: KeyRepo
     all_have_looked = asyncio.Barrier(6)
 
     class Racing(KeyRepository):
-        async def all(self) -> list[Document]:
-            found = await super().all()
+        async def usable(self) -> list[Document]:
+            found = await super().usable()
             if not found:
                 await all_have_looked.wait()
             return found
 
-    rings = [KeyRing(Racing(database), MASTER_KEY) for _ in range(6)]
+    rings = [KeyRing(Racing(database), SEAL) for _ in range(6)]
     await asyncio.gather(*(ring.load() for ring in rings))
     assert len({ring.signing.kid for ring in rings}) == 1
     assert await database.signing_keys.count_documents({}) == 1
 
 
 async def test_a_restart_keeps_the_key(keys: KeyRepository, ring: KeyRing) -> None:
-    restarted = KeyRing(keys, MASTER_KEY)
+    restarted = KeyRing(keys, SEAL)
     await restarted.load()
     assert restarted.jwks() == ring.jwks()
     assert restarted.signing.private.private_bytes_raw() == ring.signing.private.private_bytes_raw()
@@ -93,7 +95,7 @@ async def test_another_key_encryption_key_stops_the_start_and_makes_no_new_key(
     keys: KeyRepository, database: Database, ring: KeyRing
 ) -> None:
     with pytest.raises(SealedOtherwiseError, match="KEY_ENCRYPTION_KEY is not the one"):
-        await KeyRing(keys, bytes(32)).load()
+        await KeyRing(keys, KeySeal(bytes(32))).load()
     assert await database.signing_keys.count_documents({}) == 1
 
 
@@ -104,10 +106,10 @@ async def test_a_newer_key_of_another_process_signs_and_tokens_of_the_older_stay
     monkeypatch: pytest.MonkeyPatch,
     eventually: Eventually,
 ) -> None:
-    monkeypatch.setattr(service, "RELOAD_SECONDS", 0.01)
+    monkeypatch.setattr(lives, "RELOAD_SECONDS", 0.01)
     issuer = TokenIssuer(ring, settings)
-    old = issuer.for_user(bson.ObjectId(), "session", ["user"])
-    await keys.insert(KeyRing(keys, MASTER_KEY)._new(number=2))
+    old = issuer.for_user(bson.ObjectId(), "session", ["user"], 0)
+    await keys.insert(SEAL.new(2, time.time(), time.time() - 1))
     following = asyncio.create_task(ring.follow())
 
     async def has_both() -> bool:
@@ -115,7 +117,7 @@ async def test_a_newer_key_of_another_process_signs_and_tokens_of_the_older_stay
 
     await eventually(has_both)
     following.cancel()
-    new = issuer.for_user(bson.ObjectId(), "session", ["user"])
+    new = issuer.for_user(bson.ObjectId(), "session", ["user"], 0)
     published = jwt.PyJWKSet.from_dict(ring.jwks())
     kids = [jwt.get_unverified_header(token)["kid"] for token in (old, new)]
     assert kids[1] == ring.signing.kid != kids[0]
@@ -125,7 +127,7 @@ async def test_a_newer_key_of_another_process_signs_and_tokens_of_the_older_stay
 
 async def test_a_key_that_cannot_be_opened_takes_none_away(keys: KeyRepository, ring: KeyRing) -> None:
     before = ring.jwks()
-    broken: dict[str, Any] = {"_id": "broken", "number": 2, "sealed": b"nonsense"}
+    broken: dict[str, Any] = {"_id": "broken", "number": 2, "sealed": b"nonsense", "createdAt": utc_now()}
     await keys.insert(broken)
     with pytest.raises(SealedOtherwiseError):
         await ring.load()

@@ -7,8 +7,11 @@ from typing import Any
 import argon2
 import httpx
 import pytest
+from redis.asyncio import Redis
 
+from auth_service.caller import Caller
 from auth_service.container import AuthContainer
+from auth_service.guard.service import names
 from auth_service.settings import AuthSettings
 
 LOGIN = "/api/v1/auth/login"
@@ -26,7 +29,7 @@ async def limited(start: Start) -> httpx.AsyncClient:
 
 def new_address() -> dict[str, str]:
     """The header in which the gateway tells the client's address; one that nobody else has."""
-    return {"X-Real-Ip": f"2001:db8::{secrets.token_hex(2)}:{secrets.token_hex(2)}"}
+    return {"X-Real-Ip": f"2001:{secrets.token_hex(2)}:{secrets.token_hex(2)}::1"}
 
 
 def try_of(email: str) -> dict[str, str]:
@@ -77,6 +80,39 @@ async def test_a_refused_address_does_not_use_up_the_tries_of_an_account(
         assert answer.status_code == 429
     right = {"email": registration["email"], "password": registration["password"]}
     assert (await limited.post(LOGIN, json=right, headers=new_address())).status_code == 200
+
+
+async def test_a_strangers_tries_do_not_use_up_those_of_the_owners_network(
+    limited: httpx.AsyncClient, registration: dict[str, Any]
+) -> None:
+    home = new_address()
+    await limited.post(REGISTER, json=registration, headers=home)
+    for _ in range(4):
+        await limited.post(LOGIN, json=try_of(registration["email"]), headers=new_address())
+    right = {"email": registration["email"], "password": registration["password"]}
+    assert (await limited.post(LOGIN, json=right, headers=new_address())).status_code == 429
+    assert (await limited.post(LOGIN, json=right, headers=home)).status_code == 200
+
+
+async def test_the_addresses_of_one_subscriber_count_as_one(limited: httpx.AsyncClient) -> None:
+    network = f"2001:{secrets.token_hex(2)}:{secrets.token_hex(2)}:7"
+    statuses = []
+    for number in range(4):
+        address = {"X-Real-Ip": f"{network}::{number}"}
+        unknown = try_of(f"{secrets.token_hex(8)}@example.com")
+        statuses.append((await limited.post(LOGIN, json=unknown, headers=address)).status_code)
+    assert statuses == [401, 401, 401, 429]
+
+
+async def test_no_address_of_anybody_is_to_be_read_in_redis(
+    limited: httpx.AsyncClient, registration: dict[str, Any], redis: Redis
+) -> None:
+    address = new_address()
+    await limited.post(LOGIN, json=try_of(registration["email"]), headers=address)
+    caller = Caller(address["X-Real-Ip"], "")
+    assert await redis.exists(*names("password", registration["email"], caller).values()) == 3
+    for what in (registration["email"].partition("@")[0], address["X-Real-Ip"].removesuffix("::1")):
+        assert [key async for key in redis.scan_iter(f"*{what}*", count=1000)] == []
 
 
 async def test_a_refused_try_costs_no_hash(limited: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -29,6 +29,16 @@ async def read_open() -> str:
     return "open"
 
 
+@router.get("/things/{thing}/open")
+async def read_open_thing(thing: str) -> str:
+    return thing
+
+
+@router.get("/things/{thing}")
+async def read_closed_thing(thing: str) -> str:
+    return thing
+
+
 @router.get("/closed")
 async def read_closed() -> str:
     return "closed"
@@ -65,7 +75,7 @@ def app(settings: ServiceSettings, issuer: Any) -> FastAPI:
             verifier = TokenVerifier(issuer.key_set, resources.revocations, service=settings.service, **names)
             yield Container(replace(resources, verifier=verifier))
 
-    return create_service_app(settings, open_container, [router], public={"/open"})
+    return create_service_app(settings, open_container, [router], public={"/open", "/things/{thing}/open"})
 
 
 @pytest.fixture
@@ -148,3 +158,17 @@ async def test_while_no_key_could_be_fetched_the_answer_is_503_and_not_401(
     issuer.down = True
     answer = await client.get("/closed", headers=bearer(issuer.token()))
     assert (answer.status_code, answer.headers["Retry-After"]) == (503, "2")
+
+
+async def test_a_public_template_opens_what_it_matches_and_nothing_beside_it(client: httpx.AsyncClient) -> None:
+    assert (await client.get("/things/a-1/open")).json() == "a-1"
+    closed = [
+        "/things/open",
+        "/things//open",
+        "/things/a/b/open",
+        "/things/a/open/",
+        "/things/a/opener",
+        "/x/things/a/open",
+    ]
+    for path in [*closed, "/things/a", "/things/a/open/../../b", "/things/%7Bthing%7D"]:
+        assert (await client.get(path)).status_code == 401, path

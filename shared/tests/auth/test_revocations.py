@@ -93,6 +93,24 @@ async def test_what_is_older_than_a_token_lives_is_not_read_and_is_forgotten(
         await eventually(lambda: _forgot(revocations, "recent"))
 
 
+async def test_a_revoked_key_is_known_everywhere_and_never_forgotten(
+    redis: Redis, eventually: Eventually, monkeypatch: pytest.MonkeyPatch, clock_of: Any
+) -> None:
+    clock = clock_of(module)
+    follower = Revocations(redis, 60)
+    monkeypatch.setattr(module, "BLOCK_MS", 20)
+    async with keep_running("follow", follower.follow):
+        publisher = Revocations(redis, 60)
+        await publisher.publish_key("k1")
+        await publisher.publish("s1")
+        await eventually(lambda: _knows(follower, "s1"))
+        clock.ahead = 62
+        await eventually(lambda: _forgot(follower, "s1"))
+    assert follower.covers_key("k1")
+    assert not follower.covers_key("s1")
+    assert follower.key_revoked.is_set()
+
+
 async def test_the_stream_does_not_grow_beyond_a_token_life(redis: Redis) -> None:
     async with redis.pipeline() as pipe:
         for number in range(500):

@@ -9,7 +9,7 @@ from bson import ObjectId
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from redis.asyncio import Redis
 
-from intervai_shared.auth import tokens
+from intervai_shared.auth import keys, tokens
 from intervai_shared.auth.principal import Service
 from intervai_shared.auth.revocations import Revocations
 from intervai_shared.auth.tokens import TokenVerifier
@@ -165,3 +165,42 @@ async def test_a_refused_token_takes_no_place_in_memory(verifier: TokenVerifier,
     with pytest.raises(UnauthenticatedError):
         await verifier.user(issuer.token(aud="another"))
     assert not verifier._verified
+
+
+async def test_a_remembered_token_is_refused_once_its_key_is_published_no_more(
+    verifier: TokenVerifier, issuer: Any, clock_of: Any
+) -> None:
+    clock = clock_of(keys)
+    token = issuer.token(exp=int(time.time()) + 10**9)  # as who has stolen the key would make it
+    await verifier.user(token)
+    issuer.keys["k2"] = issuer.keys.pop("k1")
+    clock.ahead = keys.REFRESH_SECONDS + 1
+    await verifier.user(token)  # has the keys fetched
+    await issuer.key_set._refreshing
+    with pytest.raises(UnauthenticatedError, match="unknown key"):
+        await verifier.user(token)
+
+
+async def test_what_a_revoked_key_has_signed_is_refused_remembered_or_not(
+    verifier: TokenVerifier, issuer: Any, revocations: Revocations
+) -> None:
+    leaked = f"leaked-{ObjectId()}"  # other tests read the same stream
+    issuer.keys[leaked] = Ed25519PrivateKey.generate()
+    remembered, unseen, other = issuer.token(kid=leaked), issuer.token(kid=leaked), issuer.token()
+    await verifier.user(remembered)
+    await revocations.publish_key(leaked)
+    for token in (remembered, unseen):
+        with pytest.raises(UnauthenticatedError, match="good no more"):
+            await verifier.user(token)
+    await verifier.user(other)
+
+
+async def test_a_token_of_an_issuer_whose_clock_is_a_little_ahead_is_good_and_one_from_far_ahead_is_not(
+    verifier: TokenVerifier, issuer: Any
+) -> None:
+    now = int(time.time())
+    assert await verifier.user(issuer.token(iat=now + 5))
+    with pytest.raises(UnauthenticatedError, match="not valid"):
+        await verifier.user(issuer.token(iat=now + 60))
+    with pytest.raises(UnauthenticatedError, match="expired"):
+        await verifier.user(issuer.token(iat=now - 600, exp=now - 1))

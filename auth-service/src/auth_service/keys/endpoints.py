@@ -5,13 +5,12 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, Request
 from starlette.responses import Response
 
+from auth_service.keys.lives import MAX_AGE_SECONDS
 from auth_service.keys.service import KeyRing
 from intervai_shared.app import provide
 from intervai_shared.http.caching import cacheable_json
 
 router = APIRouter(tags=["keys"])
-#: Seconds; a new key is published for longer than this before it signs.
-MAX_AGE_SECONDS = 300
 
 
 @router.get("/.well-known/jwks.json")

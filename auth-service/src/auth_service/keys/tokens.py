@@ -20,9 +20,16 @@ class TokenIssuer:
         self._keys = keys
         self._settings = settings
 
-    def for_user(self, user: ObjectId, session_id: str, roles: Sequence[str]) -> str:
-        """An access token of a person's login session."""
-        claims = {"sub": str(user), "sid": session_id, "roles": list(roles), "scope": "user"}
+    @property
+    def user_ttl_seconds(self) -> int:
+        """How long a person's access token is good."""
+        return self._settings.access_token_ttl_seconds
+
+    def for_user(self, user: ObjectId, session_id: str, roles: Sequence[str], authenticated_at: int) -> str:
+        """An access token of a person's login session. `authenticated_at` (epoch seconds) is the claim `auth_time` of
+        OpenID Connect: when they last showed who they are."""
+        of_session = {"sid": session_id, "roles": list(roles), "scope": "user", "auth_time": authenticated_at}
+        claims = {"sub": str(user), **of_session}
         return self._sign(claims, self._settings.token_audience, self._settings.access_token_ttl_seconds)
 
     def for_service(self, name: str, audience: str) -> str:

@@ -1,0 +1,1 @@
+"""What administrators may do with other people's accounts: find, lock, unlock, log out."""
