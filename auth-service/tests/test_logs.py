@@ -11,12 +11,14 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+import pyotp
 import pytest
 
 from intervai_shared.mongo import Database
 
 REGISTER, LOGIN = "/api/v1/auth/register", "/api/v1/auth/login"
 REFRESH, LOGOUT, TOKEN = "/api/v1/auth/refresh", "/api/v1/auth/logout", "/internal/token"
+MFA, REAUTHENTICATE = "/api/v1/auth/mfa", "/api/v1/auth/reauthenticate"
 Eventually = Callable[[Callable[[], Awaitable[bool]]], Awaitable[None]]
 
 
@@ -49,12 +51,30 @@ async def go_round(client: httpx.AsyncClient, registration: dict[str, Any]) -> l
     await client.post(REFRESH, json={"refreshToken": first["refreshToken"] + "x"})
     service = (await client.post(TOKEN, json=ask)).json()
     await client.post(TOKEN, json=ask | {"audience": "nobody"})
+    second_factor = await go_round_with_a_second_factor(client, first["accessToken"], login)
     await client.post(LOGOUT, headers={"Authorization": f"Bearer {first['accessToken']}x"})
     done = await client.post(LOGOUT, headers={"Authorization": f"Bearer {first['accessToken']}"})
     assert done.status_code == 204
     tokens = [round_[name] for round_ in (first, second, third, fourth) for name in ("accessToken", "refreshToken")]
     parts = [token.rpartition(".")[2] for token in tokens]  # signatures and macs
-    return [registration["password"], client_secret, service["accessToken"], *tokens, *parts]
+    return [registration["password"], client_secret, service["accessToken"], *tokens, *parts, *second_factor]
+
+
+async def go_round_with_a_second_factor(client: httpx.AsyncClient, token: str, login: dict[str, str]) -> list[str]:
+    """The routes of the second factor, with right and with wrong codes; their secrets. (A code of six digits is to be
+    found in any long log.)"""
+    client.headers["Authorization"] = f"Bearer {token}"
+    secret = (await client.post(f"{MFA}/totp/setup")).json()["secret"]
+    await client.post(f"{MFA}/totp/confirm", json={"code": "000000"})
+    confirmed = await client.post(f"{MFA}/totp/confirm", json={"code": pyotp.TOTP(secret).now()})
+    codes = confirmed.json()["recoveryCodes"]
+    mfa_token = (await client.post(LOGIN, json=login)).json()["mfaToken"]
+    await client.post(f"{MFA}/totp/verify", json={"mfaToken": mfa_token, "code": "000000"})
+    await client.post(f"{MFA}/totp/verify", json={"mfaToken": mfa_token, "recoveryCode": codes[0] * 9})
+    verified = await client.post(f"{MFA}/totp/verify", json={"mfaToken": mfa_token, "recoveryCode": codes[0]})
+    proven = await client.post(REAUTHENTICATE, json={"recoveryCode": codes[1]})
+    del client.headers["Authorization"]
+    return [secret, mfa_token, *codes, verified.json()["refreshToken"], proven.json()["accessToken"]]
 
 
 @pytest.fixture
@@ -89,5 +109,6 @@ async def test_every_request_is_one_json_line(written: tuple[list[str], str, str
     lines = [json.loads(line) for line in written[1].splitlines()]
     requests = [line["path"] for line in lines if line["event"] == "request"]
     counted = Counter(path for path in requests if path.startswith(("/api/", "/internal/")))
-    assert counted == {REGISTER: 3, LOGIN: 3, REFRESH: 4, TOKEN: 2, LOGOUT: 2}
+    second_factor = {f"{MFA}/totp/setup": 1, f"{MFA}/totp/confirm": 2, f"{MFA}/totp/verify": 3, REAUTHENTICATE: 1}
+    assert counted == {REGISTER: 3, LOGIN: 4, REFRESH: 4, TOKEN: 2, LOGOUT: 2, **second_factor}
     assert {line["service"] for line in lines} == {"auth-service"}

@@ -1,6 +1,7 @@
 """Promises of the list of sessions and of the ways to end them."""
 
 from collections.abc import Awaitable, Callable
+from functools import partial
 from typing import Any
 
 import httpx
@@ -161,6 +162,35 @@ async def test_a_new_device_is_an_event_and_a_known_one_is_none(
     events = await database.events.find({"type": "user.new-device"}).to_list()
     assert [event["data"]["userAgent"] for event in events] == ["telephone1.0"]
     assert events[0]["data"]["address"] == "203.0.113.7"
+
+
+@pytest.mark.parametrize(
+    ("wishes", "letters"),
+    [
+        ([], 1),
+        ([(1, False)], 0),
+        ([(1, False), (2, True)], 1),
+        ([(2, False), (1, True)], 0),
+        ([(3, False), (3, True)], 0),
+    ],
+)
+async def test_who_wants_no_letter_of_new_devices_gets_none_and_the_latest_wish_counts(
+    auth: httpx.AsyncClient,
+    container: AuthContainer,
+    database: Database,
+    registration: dict[str, Any],
+    signed_up: dict[str, Any],
+    wishes: list[tuple[int, bool]],
+    letters: int,
+) -> None:
+    user = signed_up["user"]["id"]
+    for sequence, wanted in wishes:
+        event = {"sequence": sequence, "data": {"user": user, "mail": {"newDevice": wanted, "weeklyReview": False}}}
+        await container.resources.outbox.transaction(partial(container.accounts.take_preferences, event))
+    login = {"email": registration["email"], "password": registration["password"]}
+    await auth.post(f"{AUTH}/login", json=login, headers={"User-Agent": "new", "X-Real-Ip": "192.0.2.1"})
+    assert await database.letters.count_documents({"kind": "new-device"}) == letters
+    assert await database.events.count_documents({"type": "user.new-device"}) == 1
 
 
 async def test_no_more_than_twenty_devices_are_remembered(

@@ -127,8 +127,9 @@ async def test_of_many_registrations_at_once_exactly_one_wins(
         *(auth.post(PATH, json=registration | {"email": spelling}) for spelling in spellings)
     )
     assert Counter(answer.status_code for answer in answers) == {201: 1, 409: 14}
-    for collection in ("accounts", "events", "outbox"):
+    for collection in ("accounts", "events", "letters"):
         assert await database[collection].count_documents({}) == 1
+    assert await database.outbox.count_documents({}) == 2  # the event and the letter
 
 
 async def test_a_registration_that_loses_leaves_no_login_session(

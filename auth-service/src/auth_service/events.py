@@ -1,6 +1,8 @@
-"""The events of auth-service."""
+"""The events of auth-service, and those that it has subscribed to."""
 
-from intervai_shared.messaging.events.catalogue import Catalogue, Event
+from intervai_shared.messaging.events.catalogue import Catalogue, Event, ForeignEvent
+from intervai_shared.models import Id, UtcTime
+from intervai_shared.privacy.events import UserDeletion, UserErased
 
 
 class UserRegistered(Event):
@@ -13,4 +15,34 @@ class UserRegistered(Event):
     full_name: str
 
 
-EVENTS = Catalogue(UserRegistered)
+class UserNewDevice(Event):
+    """A person logged in from a device that was not known."""
+
+    TYPE = "user.new-device"
+    AGGREGATE = "user"
+
+    address: str
+    user_agent: str
+    at: UtcTime
+
+
+class UserEmailChanged(Event):
+    """An account has another e-mail address."""
+
+    TYPE = "user.email-changed"
+    AGGREGATE = "user"
+
+    email: str
+
+
+class PreferencesChanged(ForeignEvent):
+    """A person wants other letters than before, in user-service."""
+
+    TYPE = "preferences.changed"
+    AGGREGATE = "preferences"
+
+    user: Id
+    mail: dict[str, bool]
+
+
+EVENTS = Catalogue(UserRegistered, UserNewDevice, UserEmailChanged, UserErased, UserDeletion, PreferencesChanged)

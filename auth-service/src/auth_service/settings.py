@@ -2,9 +2,11 @@
 
 import base64
 import binascii
+from typing import Annotated
 
-from pydantic import Field, SecretStr, ValidationInfo, field_validator
+from pydantic import AfterValidator, Field, SecretStr, ValidationInfo, field_validator
 
+from auth_service.letters import addresses as mail
 from intervai_shared.settings import RateRule, ServiceSettings
 
 
@@ -15,6 +17,7 @@ class AuthSettings(ServiceSettings):
     mongo_database: str = "intervai_auth"
 
     key_encryption_key: SecretStr = Field(description="32 random bytes, base64url: seals signing keys, makes tokens.")
+    key_rotation_days: int = Field(30, ge=1, description="For how long a key signs before the next one is made.")
     service_clients: dict[str, SecretStr] = Field(description="JSON: the secret of each service that may ask tokens.")
     service_token_ttl_seconds: int = Field(300, ge=30, le=3600)
 
@@ -30,7 +33,33 @@ class AuthSettings(ServiceSettings):
     password_workers: int = Field(2, ge=1, description="Hashes at a time, so that a storm of log-ins stays bounded.")
 
     rate_limit_login: RateRule = Field("10/15 minutes", description="Log-ins, an account and an address.")
+    lockout_failures: int = Field(
+        5, ge=1, description="Wrong passwords or codes, of an account from one address, after which the next must wait."
+    )
+    lockout_account_failures: int = Field(
+        20, ge=1, description="The same of an account from anywhere; never where its owner has logged in from before."
+    )
+    lockout_address_failures: int = Field(50, ge=1, description="The same of an address with all accounts.")
+    lockout_first_seconds: float = Field(1.0, gt=0, description="The first wait; each failure doubles it.")
+    lockout_longest_seconds: float = Field(900.0, gt=0, description="No wait is longer.")
+    lockout_forget_seconds: int = Field(86_400, ge=1, description="Without a failure for so long all is forgotten.")
     rate_limit_register: RateRule = Field("20/hour", description="New accounts, an address.")
+    rate_limit_email: RateRule = Field("5/hour", description="Letters that people ask for, an account and an address.")
+
+    smtp_url: Annotated[SecretStr, AfterValidator(mail.a_server)] = Field(
+        description="smtp://host:port, smtp+starttls://user:password@host:port or smtps://user:password@host:port."
+    )
+    mail_from: Annotated[str, AfterValidator(mail.a_mailbox)] = Field(
+        "InterVAI <no-reply@intervai.example>", description="The sender of all letters, with or without a name."
+    )
+    app_url: str = Field(
+        "http://localhost:8080", pattern=r"^https?://[^\s/#?]+(/[^\s#?]*)?$", description="Where links in letters lead."
+    )
+    registration_verifies_email: bool = Field(
+        False, description="Register shows nobody who has an account: no tokens until the address is confirmed."
+    )
+
+    mfa_issuer: str = Field("InterVAI", min_length=1, description="Authenticator apps show it beside the e-mail.")
 
     @field_validator("key_encryption_key")
     @classmethod

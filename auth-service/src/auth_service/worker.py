@@ -1,15 +1,57 @@
-"""The worker of auth-service: sends its events."""
+"""The worker of auth-service: sends its events and letters."""
 
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+
+from auth_service.accounts import tasks as accounts
 from auth_service.container import AuthContainer, open_container
 from auth_service.events import EVENTS
+from auth_service.keys import tasks as keys
+from auth_service.letters import tasks as letters
+from auth_service.letters.parts import open_sender
+from auth_service.letters.repository import COLLECTION as LETTERS
+from auth_service.letters.sender import LetterSender
+from auth_service.letters.service import QUEUE as LETTER_QUEUE
+from auth_service.recovery import tasks as recovery
 from auth_service.settings import AuthSettings
 from intervai_shared.messaging.worker import ServiceWorker
+from intervai_shared.privacy import tasks as privacy
 from intervai_shared.settings import load_settings
 
-SUBSCRIBERS = {"user.registered": ["user-service"]}
+SUBSCRIBERS = {
+    "user.registered": ["user-service"],
+    "user.new-device": ["user-service"],
+    "user.email-changed": ["user-service"],
+    "user.erased": ["user-service"],
+}
 
 
-def create_worker() -> ServiceWorker[AuthSettings, AuthContainer]:
+#: Letters wait for a mail server, so there are more jobs at a time than the processor could do.
+THREADS = 8
+
+
+@dataclass(frozen=True)
+class AuthWorker(AuthContainer):
+    """What a worker process holds: what an API process does, and what sends letters."""
+
+    sender: LetterSender
+
+
+@asynccontextmanager
+async def open_worker(settings: AuthSettings) -> AsyncIterator[AuthWorker]:
+    """Opens everything."""
+    async with open_container(settings) as container:
+        yield AuthWorker(**vars(container), sender=open_sender(container.resources, settings))
+
+
+def create_worker() -> ServiceWorker[AuthSettings, AuthWorker]:
     """Reads the settings from the environment."""
     settings = load_settings(AuthSettings)
-    return ServiceWorker(settings, open_container, threads=2, events=EVENTS, subscribers=SUBSCRIBERS)
+    worker = ServiceWorker(settings, open_worker, threads=THREADS, events=EVENTS, subscribers=SUBSCRIBERS)
+    worker.actor(letters.send_letter, LETTER_QUEUE, records=LETTERS)
+    worker.actor(recovery.end_sessions, recovery.QUEUE)
+    privacy.declare(worker)
+    worker.on_events(lambda container: {**accounts.event_handlers(container), **privacy.handlers(container)})
+    worker.scheduled(keys.rotate_keys, "15 3 * * *")
+    return worker

@@ -3,8 +3,9 @@
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Request, Response
+from fastapi.responses import JSONResponse
 
-from auth_service.accounts.schemas import Login, Registration
+from auth_service.accounts.schemas import Login, Registration, VerificationRequired
 from auth_service.accounts.service import AccountService
 from auth_service.dependencies import CallerOf
 from auth_service.mfa.schemas import MfaRequired
@@ -18,12 +19,15 @@ Accounts = Annotated[AccountService, Depends(provide(lambda container: container
 ANSWER: dict[str, Any] = {"response_model": SignedIn, "response_model_exclude_none": True}
 
 
-@router.post("/register", status_code=201, **ANSWER)
+@router.post("/register", status_code=201, responses={202: {"model": VerificationRequired}}, **ANSWER)
 async def register(
     body: Registration, request: Request, response: Response, accounts: Accounts, cookies: Cookies, caller: CallerOf
 ) -> Any:
-    """Makes an account and signs in."""
+    """Makes an account and signs in; where addresses must be confirmed first, it answers 202 to everybody."""
     refuse_cross_site(request)
+    if accounts.verifies_email:
+        await accounts.register_unseen(body, caller)
+        return JSONResponse(VerificationRequired().model_dump(by_alias=True), 202)
     account, tokens = await accounts.register(body, caller)
     return {"user": account, **cookies.hand_out(response, tokens, body.token_mode)}
 

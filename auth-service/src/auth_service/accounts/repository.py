@@ -32,6 +32,26 @@ class AccountRepository:
         change = {"$set": {"passwordHash": password_hash, "updatedAt": utc_now()}, "$inc": {"sessionsEpoch": 1}}
         await self._accounts.update_one({"_id": account_id}, change, session=session)
 
+    async def is_unconfirmed(self, account_id: ObjectId, session: Session) -> bool:
+        """Whether nobody has shown yet that the account's address is theirs."""
+        unconfirmed = {"_id": account_id, "emailVerifiedAt": None}
+        return await self._accounts.find_one(unconfirmed, {"_id": True}, session=session) is not None
+
+    async def confirm_email(self, account_id: ObjectId, email: str, session: Session) -> bool:
+        """Notes that its owner has just shown that the address is theirs; False when it is not the account's."""
+        now = utc_now()
+        change = {"$set": {"emailVerifiedAt": now, "updatedAt": now}}
+        changed = await self._accounts.update_one({"_id": account_id, "email": email}, change, session=session)
+        return changed.matched_count == 1
+
+    async def set_email(self, account_id: ObjectId, old: str, email: str, email_key: str, session: Session) -> bool:
+        """Another, confirmed address; False when the old one is not the account's any more. Raises
+        pymongo.errors.DuplicateKeyError when it is taken."""
+        now = utc_now()
+        new = {"email": email, "emailKey": email_key, "emailVerifiedAt": now, "updatedAt": now}
+        changed = await self._accounts.update_one({"_id": account_id, "email": old}, {"$set": new}, session=session)
+        return changed.matched_count == 1
+
     async def replace_hash(self, account_id: ObjectId, old: str, new: str) -> None:
         """The same password, hashed anew; a no-op when it was changed meanwhile."""
         await self._accounts.update_one({"_id": account_id, "passwordHash": old}, {"$set": {"passwordHash": new}})
@@ -41,6 +61,11 @@ class AccountRepository:
         await self._accounts.update_one({"_id": account_id}, {"$inc": {"sessionsEpoch": 1}})
         found = await self._accounts.find_one({"_id": account_id}, {"sessionsEpoch": True})
         return int(found["sessionsEpoch"]) if found else 0
+
+    async def set_mail(self, account_id: ObjectId, mail: Document, sequence: int, session: Session) -> None:
+        """Which letters its owner wants, by the event of that number; a no-op after a later one."""
+        earlier = {"_id": account_id, "mail.sequence": {"$not": {"$gte": sequence}}}
+        await self._accounts.update_one(earlier, {"$set": {"mail": {**mail, "sequence": sequence}}}, session=session)
 
     async def set_devices(self, account_id: ObjectId, devices: list[Document], session: Session) -> None:
         """The devices that its owner logs in from, see `KnownDevices`."""

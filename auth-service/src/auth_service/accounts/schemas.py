@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, EmailStr, Field, StringConstraints
 
-from intervai_shared.models import InputModel, Resource, Text, UtcTime
+from intervai_shared.models import InputModel, Resource, Text, UtcTime, WireModel
 
 
 def _normalised(value: str) -> str:
@@ -38,6 +38,12 @@ class Registration(WayIn):
     email: Email
     password: Password = Field(examples=["correct horse battery"])
     full_name: Annotated[Text, StringConstraints(min_length=1, max_length=120)] = Field(examples=["Ada Lovelace"])
+
+
+class VerificationRequired(WireModel):
+    """The answer to register where addresses must be confirmed first: the same for one that has an account already."""
+
+    verification_required: bool = True
 
 
 class Login(WayIn):

@@ -2,13 +2,21 @@
 
 from typing import Any
 
+import pymongo
 from bson import ObjectId
+from prometheus_client import Counter
 
 from auth_service.audit.repository import AuditRepository
 from auth_service.audit.schemas import NEWEST_FIRST
 from auth_service.caller import Caller
+from intervai_shared.errors import UNAVAILABLE
+from intervai_shared.logs import log
 from intervai_shared.models import Document, utc_now
 from intervai_shared.mongo import Session
+
+#: Seconds that `note` waits for Mongo.
+NOTE_SECONDS = 1.0
+LOST = Counter("intervai_audit_lost_total", "Happenings that are not in the audit log since Mongo was away", ["event"])
 
 
 class AuditLog:
@@ -43,6 +51,15 @@ class AuditLog:
             "details": details,
         }
         await self._repository.insert(entry, session)
+
+    async def note(self, event: str, caller: Caller, user: ObjectId, *, succeeded: bool = True) -> None:
+        """As `record`, of what must take place even while Mongo is away: then the process's own log tells of it."""
+        try:
+            with pymongo.timeout(NOTE_SECONDS):
+                await self.record(event, caller, user, succeeded=succeeded)
+        except UNAVAILABLE as error:
+            LOST.labels(event).inc()
+            log.warning("not in the audit log", happened=event, userId=str(user), error=repr(error))
 
     async def page(self, user: ObjectId, limit: int, cursor: str | None) -> Document:
         """A page of the entries about a person's account. Raises InvalidError when the cursor is none."""

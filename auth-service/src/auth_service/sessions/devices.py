@@ -26,7 +26,8 @@ class KnownDevices:
         self._letters = letters
 
     async def seen(self, account: Document, caller: Caller) -> None:
-        """Remembers where a log-in came from. If it is new, emits `user.new-device` and writes to the person."""
+        """Remembers where a log-in came from. If it is new, emits `user.new-device`, and writes to who wants such
+        letters."""
         known = {device["key"]: device for device in account.get("devices", [])}
         device = new_device(caller)
         before = known.get(device["key"])
@@ -40,10 +41,14 @@ class KnownDevices:
             if not before:
                 happened = UserNewDevice(address=caller.address, user_agent=caller.user_agent, at=device["seenAt"])
                 await self._outbox.add_event(session, account["_id"], happened)
-                facts = {"at": device["seenAt"], "address": caller.address, "userAgent": caller.user_agent}
-                await self._letters.post(session, "new-device", account["_id"], account["email"], **facts)
+                if account.get("mail", {}).get("newDevice", True):
+                    await self._write(account, device, caller, session)
 
         await self._outbox.transaction(effect)
+
+    async def _write(self, account: Document, device: Document, caller: Caller, session: Session) -> None:
+        facts = {"at": device["seenAt"], "address": caller.address, "userAgent": caller.user_agent}
+        await self._letters.post(session, "new-device", account["_id"], account["email"], **facts)
 
 
 def new_device(caller: Caller) -> Document:

@@ -6,7 +6,7 @@ from fastapi import APIRouter, Depends, Request, Response
 
 from auth_service.dependencies import CallerOf
 from auth_service.sessions.cookies import RefreshCookies
-from auth_service.sessions.schemas import OpenSessions, Refresh, LoginSessionIdPath, SignedIn
+from auth_service.sessions.schemas import LoginSessionIdPath, OpenSessions, Refresh, SignedIn
 from auth_service.sessions.service import SessionService
 from intervai_shared.app import provide
 from intervai_shared.auth.dependencies import CurrentUser

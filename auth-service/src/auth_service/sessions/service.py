@@ -43,10 +43,21 @@ class SessionService:
 
     async def sign_in(self, account: Document, caller: Caller, how: str) -> Document:
         """Tokens of a new session for somebody who has shown to be the account's owner; `how` is for the audit log:
-        `password`, `totp`, `recovery-code`. Raises UnauthenticatedError when the account is locked."""
+        `password`, `totp`, `recovery-code`.
+
+        The account is looked at once more when the session is there: who locks it, or ends its sessions, while a slow
+        hash is computed, either finds the session or is found here.
+
+        Raises:
+            UnauthenticatedError: the account is locked, or all its sessions have been ended meanwhile.
+        """
         refuse_locked(account)
         await self._devices.seen(account, caller)
-        opened = await self._store.open(account["_id"], caller, account.get("sessionsEpoch", 0))
+        epoch = account.get("sessionsEpoch", 0)
+        opened = await self._store.open(account["_id"], caller, epoch)
+        await self._refuse_ended(
+            SessionOwner(opened.id, account["_id"], epoch), await self._accounts.by_id(opened.user)
+        )
         await self._audit.record("login", caller, account["_id"], how=how)
         return self.tokens(account, opened)
 
@@ -68,7 +79,7 @@ class SessionService:
             session = await self._store.rotate(refresh_token, caller)
         except SessionReusedError as error:
             await self._revocations.publish(error.session_id)
-            await self._audit.record("session.reused", caller, error.user, succeeded=False)
+            await self._audit.note("session.reused", caller, error.user, succeeded=False)
             raise
         assert account is not None  # noqa: S101  refused above
         return account, self.tokens(account, session)
@@ -98,20 +109,24 @@ class SessionService:
             ]
         }
 
+    async def count(self, user: ObjectId) -> int:
+        """How many sessions of a person are open."""
+        return len(await self._store.of_user(user))
+
     async def logout(self, user: User, caller: Caller) -> None:
         """Ends the caller's session, everywhere at once. The access token goes last: with it a log-out that failed half
         way can be tried again."""
         await self._store.end(user.session_id)
-        await self._audit.record("logout", caller, user.id)
         await self._revocations.publish(user.session_id)
+        await self._audit.note("logout", caller, user.id)
 
     async def revoke(self, user: User, session_id: str, caller: Caller) -> None:
         """Ends another session of the caller's. Raises NotFoundError: they have no such one."""
         if session_id not in await self._store.of_user(user.id):
             raise NotFoundError("You have no such session.")
         await self._store.end(session_id)
-        await self._audit.record("session.revoked", caller, user.id)
         await self._revocations.publish(session_id)
+        await self._audit.note("session.revoked", caller, user.id)
 
     async def logout_all(self, user: User, caller: Caller) -> None:
         """Ends all sessions of the caller's, this one too."""
@@ -131,8 +146,10 @@ class SessionService:
 
     async def end_account(self, user: ObjectId) -> None:
         """Ends all that was issued to a person whose account is locked or erased. Raises redis.RedisError."""
-        await self._store.end(*await self._store.of_user(user))
+        session_ids = list(await self._store.of_user(user))
+        await self._store.end(*session_ids)
         await self._store.forget_list(user)
+        await self._revocations.publish(*session_ids)  # a refresh under way may issue one more token after this second
         await self._revocations.publish_user(user)
 
     def tokens(self, account: Document, session: LoginSession) -> Document:

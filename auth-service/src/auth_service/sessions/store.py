@@ -21,6 +21,7 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from prometheus_client import Counter
 from redis.asyncio import Redis
+from redis.asyncio.client import Pipeline
 
 from auth_service.caller import Caller
 from auth_service.settings import AuthSettings
@@ -104,7 +105,6 @@ class LoginSessions:
         self._redis = redis
         self._settings = settings
         self._key = HKDF(SHA256(), 32, salt=None, info=b"refresh-token").derive(master_key)
-        self._open = redis.register_script(_OPEN)
         self._change = redis.register_script(_CHANGE)
         self._rotate = redis.register_script(_ROTATE)
 
@@ -114,10 +114,11 @@ class LoginSessions:
         session_id, now = secrets.token_urlsafe(16), int(time.time() * 1000)
         whose: Fields = {"user": str(user), "epoch": epoch, "address": caller.address, "userAgent": caller.user_agent}
         state: Fields = {"generation": 1, "rotatedAt": now, "createdAt": now, "authenticatedAt": now // 1000}
-        # First the list: a session that it does not name would be missed by 'log out everywhere'.
-        await self._list(user, session_id, now)
         idle_life = self._settings.refresh_idle_seconds * 1000
-        await self._open(keys=[_name(session_id)], args=[idle_life, *_flat({**whose, **state})])
+        async with self._redis.pipeline(transaction=False) as pipe:  # one round trip; on a Cluster one a node
+            self._list(pipe, user, session_id, now)
+            pipe.eval(_OPEN, 1, _name(session_id), idle_life, *_flat({**whose, **state}))
+            await pipe.execute()
         return LoginSession(session_id, user, self._token(session_id, 1), now // 1000)
 
     async def owner(self, refresh_token: str) -> SessionOwner:
@@ -187,13 +188,11 @@ class LoginSessions:
         found: Any = await self._redis.hmget(_name(session_id), list(names))
         return list(found)
 
-    async def _list(self, user: ObjectId, session_id: str, now: int) -> None:
+    def _list(self, pipe: Pipeline, user: ObjectId, session_id: str, now: int) -> None:
         life = self._settings.refresh_absolute_seconds * 1000
-        async with self._redis.pipeline(transaction=False) as pipe:
-            pipe.zremrangebyscore(_list_name(user), 0, now)
-            pipe.zadd(_list_name(user), {session_id: now + life})
-            pipe.pexpire(_list_name(user), life)
-            await pipe.execute()
+        pipe.zremrangebyscore(_list_name(user), 0, now)
+        pipe.zadd(_list_name(user), {session_id: now + life})
+        pipe.pexpire(_list_name(user), life)
 
     def _token(self, session_id: str, generation: int) -> str:
         return f"{session_id}.{generation}.{self._mac(session_id, generation)}"

@@ -1,0 +1,1 @@
+"""Letters by e-mail, and the one-time tokens in their links."""

@@ -1,0 +1,1 @@
+"""What auth-service holds of people."""
