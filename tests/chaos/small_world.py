@@ -11,7 +11,7 @@ from tests.chaos.snapshot import Document, Snapshot
 
 NOW = datetime(2026, 11, 24, 12, tzinfo=UTC)
 ADA = "ada@example.com"
-USER, SESSION, JOB, EXPORT, OWN, GENERATED, REGISTERED, CREATED = (ObjectId() for _ in range(8))
+USER, SESSION, JOB, EXPORT, OWN, GENERATED, REGISTERED, CREATED, MADE, READY = (ObjectId() for _ in range(10))
 FILE = f"exports/{EXPORT}.md"
 
 
@@ -51,11 +51,14 @@ def _db() -> dict[str, dict[str, list[Document]]]:
     topics = [{"_id": f"sql:{USER}:2026-11-24"}]
     qa_events = [
         event("session.created", SESSION, CREATED, user=str(USER), topics=["SQL"]),
-        event("questions.generated", SESSION, jobId=str(JOB)),
+        event("questions.generated", SESSION, MADE, jobId=str(JOB)),
     ]
     return {
         "auth": {"accounts": [account], "events": [event("user.registered", USER, REGISTERED)], "outbox": []},
-        "user": {"profiles": [{"_id": USER, "email": ADA}], "inbox": [{"_id": str(REGISTERED)}]},
+        "user": {
+            "profiles": [{"_id": USER, "email": ADA}],
+            "inbox": [{"_id": str(name)} for name in (REGISTERED, MADE, READY)],
+        },
         "qa": {
             "sessions": [session],
             "questions": questions,
@@ -64,7 +67,7 @@ def _db() -> dict[str, dict[str, list[Document]]]:
             "events": qa_events,
             "inbox": [{"_id": f"{CREATED} trending"}],
         },
-        "export": {"exports": [export], "events": [event("export.completed", EXPORT)], "dead_letters": []},
+        "export": {"exports": [export], "events": [event("export.completed", EXPORT, READY)], "dead_letters": []},
     }
 
 

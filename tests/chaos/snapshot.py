@@ -14,12 +14,17 @@ from pymongo import AsyncMongoClient
 from pymongo.errors import PyMongoError
 
 from auth_service.worker import SUBSCRIBERS as AUTH_SUBSCRIBERS
+from export_service.worker import SUBSCRIBERS as EXPORT_SUBSCRIBERS
 from qa_service.worker import SUBSCRIBERS as QA_SUBSCRIBERS
 from tests.chaos.ledger import Ledger
 
 Document = dict[str, Any]
 #: Who gets which events, by the service that sends them.
-SUBSCRIBERS: Mapping[str, Mapping[str, Sequence[str]]] = {"auth": AUTH_SUBSCRIBERS, "qa": QA_SUBSCRIBERS}
+SUBSCRIBERS: Mapping[str, Mapping[str, Sequence[str]]] = {
+    "auth": AUTH_SUBSCRIBERS,
+    "qa": QA_SUBSCRIBERS,
+    "export": EXPORT_SUBSCRIBERS,
+}
 OWN = {
     "auth": ("accounts",),
     "user": ("profiles",),

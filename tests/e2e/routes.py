@@ -12,7 +12,14 @@ PUBLIC = {
     ("POST", "/api/v1/auth/register"),
     ("POST", "/api/v1/auth/login"),
     ("POST", "/api/v1/auth/refresh"),
+    ("POST", "/api/v1/auth/email/verify"),
+    ("POST", "/api/v1/auth/email/resend"),
+    ("POST", "/api/v1/auth/password/forgot"),
+    ("POST", "/api/v1/auth/password/reset"),
+    ("POST", "/api/v1/auth/mfa/totp/verify"),
     ("GET", "/.well-known/jwks.json"),
+    ("GET", "/api/v1/users/erasures/keys"),
+    ("GET", "/api/v1/users/erasures/{receipt}"),
     ("GET", "/api/v1/analytics/trending"),
     ("POST", "/internal/token"),
 }
@@ -20,12 +27,13 @@ PUBLIC = {
 
 @dataclass(frozen=True)
 class Route:
-    """One operation. `body` is its JSON schema, if it takes one."""
+    """One operation. `body` is its JSON schema, if it takes one; `query` names its query parameters."""
 
     service: str
     method: str
     path: str
     body: Any = None
+    query: tuple[str, ...] = ()
 
     def __str__(self) -> str:
         return f"{self.method} {self.path}"
@@ -59,10 +67,14 @@ def _routes_of(service: str) -> list[Route]:
     answer.raise_for_status()
     document = answer.json()
     return [
-        Route(service, method.upper(), path, _body(operation, document))
+        Route(service, method.upper(), path, _body(operation, document), _query(operation))
         for path, operations in document["paths"].items()
         for method, operation in operations.items()
     ]
+
+
+def _query(operation: dict[str, Any]) -> tuple[str, ...]:
+    return tuple(parameter["name"] for parameter in operation.get("parameters", ()) if parameter["in"] == "query")
 
 
 def _body(operation: dict[str, Any], document: dict[str, Any]) -> Any:

@@ -15,7 +15,7 @@ from user_service.settings import UserSettings
 
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text()
-RUNNERS = {"GATEWAY_PORT", "GATEWAY_HOST", "STATE_DIR", "SMTP_URL"}
+RUNNERS = {"GATEWAY_PORT", "GATEWAY_HOST", "STATE_DIR"}
 TOUR = README.partition("## A five-minute tour")[2].partition("\n## ")[0]
 
 

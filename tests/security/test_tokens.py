@@ -1,19 +1,24 @@
 """Access tokens that are not good: every service refuses them, on its own."""
 
+import asyncio
 import base64
 import json
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
 from typing import Any
 
 import httpx
 import jwt
 import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from jwt.algorithms import OKPAlgorithm
 from pymongo import AsyncMongoClient
 
 from auth_service.keys.repository import KeyRepository
-from auth_service.keys.service import KeyRing, SigningKey
+from auth_service.keys.sealing import KeySeal, SigningKey
+from auth_service.keys.service import KeyRing
 from intervai_shared.testing import Person
 from tests.e2e.routes import Route, all_routes
 
@@ -23,7 +28,7 @@ async def signing_key() -> SigningKey:
     """The real key of the running auth-service, to make tokens that are wrong in one thing only."""
     async with AsyncMongoClient[Any](os.environ["MONGO_URI"]) as client:
         master = base64.urlsafe_b64decode(os.environ["KEY_ENCRYPTION_KEY"])
-        ring = KeyRing(KeyRepository(client.intervai_auth), master)
+        ring = KeyRing(KeyRepository(client.intervai_auth), KeySeal(master))
         await ring.load()
         return ring.signing
 
@@ -103,6 +108,35 @@ async def test_unsigned_and_foreign_tokens_are_refused_everywhere(person: Person
     await assert_refused_everywhere(jwt.encode(claims, public, algorithm="HS256", headers={"kid": signing_key.kid}))
     await assert_refused_everywhere(signed(signing_key, claims, kid="unknown"))
     await assert_refused_everywhere("no.token.atall")
+
+
+@pytest.mark.parametrize("where", ["jku", "x5u", "jwk", "kid"])
+async def test_a_token_that_brings_its_own_key_is_refused_everywhere_and_nobody_is_asked_for_it(
+    person: Person, where: str
+) -> None:
+    own = Ed25519PrivateKey.generate()
+    fetched: list[str] = []
+    async with _listener(fetched) as address:
+        headers: dict[str, Any] = {
+            "jku": {"kid": "mine", "jku": f"{address}/jwks.json"},
+            "x5u": {"kid": "mine", "x5u": f"{address}/certificate.pem"},
+            "jwk": {"kid": "mine", "jwk": OKPAlgorithm.to_jwk(own.public_key(), as_dict=True)},
+            "kid": {"kid": f"../../../../dev/null' OR 1=1 {address}/jwks.json"},
+        }[where]
+        await assert_refused_everywhere(jwt.encode(claims_of(person), own, algorithm="EdDSA", headers=headers))
+    assert fetched == []
+
+
+@asynccontextmanager
+async def _listener(connections: list[str]) -> AsyncIterator[str]:
+    """An attacker's server, which notes who comes."""
+
+    async def note(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        connections.append(repr(writer.get_extra_info("peername")))
+        writer.close()
+
+    async with await asyncio.start_server(note, "127.0.0.1", 0) as server:
+        yield f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
 
 
 async def test_a_logged_out_token_is_refused_everywhere(person: Person, gateway: httpx.AsyncClient) -> None:

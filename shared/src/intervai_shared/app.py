@@ -16,6 +16,7 @@ from intervai_shared.http.context import RequestContextMiddleware
 from intervai_shared.http.health import HEALTH_PATHS, health_routes
 from intervai_shared.http.idempotency import IdempotencyMiddleware
 from intervai_shared.http.problems import install_handlers
+from intervai_shared.http.whole_body import WholeBodyMiddleware
 from intervai_shared.logs import log
 from intervai_shared.resources import Container
 from intervai_shared.settings import ServiceSettings
@@ -31,8 +32,10 @@ def create_service_app(
     routers: Sequence[APIRouter],
     *,
     public: AbstractSet[str] = frozenset(),
+    keeps_answers: bool = True,
 ) -> FastAPI:
-    """A service's API: its routers on the chassis. `public` names the exact paths that need no token."""
+    """A service's API: its routers on the chassis. `public` names the paths that need no token. `keeps_answers`: an
+    `Idempotency-Key` is heeded, for which answers are stored; not for a service whose answers hold secrets."""
     logs.configure(settings.service, settings.log_level)
 
     @asynccontextmanager
@@ -53,10 +56,11 @@ def create_service_app(
         redoc_url=None,
         redirect_slashes=False,
         middleware=[
+            Middleware(WholeBodyMiddleware, max_bytes=2 * settings.max_body_bytes),
             Middleware(RequestContextMiddleware),
             Middleware(AuthenticationMiddleware, public=public | HEALTH_PATHS | {OPENAPI_PATH}),
             Middleware(BodyLimitMiddleware, max_bytes=settings.max_body_bytes),
-            Middleware(IdempotencyMiddleware),
+            *([Middleware(IdempotencyMiddleware)] if keeps_answers else []),
         ],
     )
     app.state.settings = settings

@@ -23,7 +23,12 @@ from intervai_shared.mongo import Collection, Session
 KEEP_SECONDS = 24 * 3600
 #: Seconds after which the handling of a request counts as dead. No request lives so long: the gateway gives up before.
 LEASE_SECONDS = 60.0
-INDEXES = {"idempotency_keys": [IndexModel([("createdAt", ASCENDING)], expireAfterSeconds=KEEP_SECONDS)]}
+INDEXES = {
+    "idempotency_keys": [
+        IndexModel([("createdAt", ASCENDING)], expireAfterSeconds=KEEP_SECONDS),
+        IndexModel([("user", ASCENDING)]),  # for the erasure of a person
+    ]
+}
 T = TypeVar("T")
 
 

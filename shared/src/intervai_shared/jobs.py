@@ -81,7 +81,7 @@ class JobRecords:
         self._live = live
 
     @staticmethod
-    def new(kind: str, user: ObjectId, **fields: Any) -> Document:
+    def new(kind: str, user: ObjectId | None, **fields: Any) -> Document:
         """A record to insert with the change that asks for the job."""
         now = utc_now()
         state = {"status": "queued", "progress": 0, "attempt": 0, "leaseUntil": None, "error": None, "result": None}

@@ -1,7 +1,8 @@
 """Live updates: short Redis streams that a server-sent-events route follows from any replica."""
 
-from collections.abc import AsyncIterator
-from typing import Any
+import asyncio
+from collections.abc import AsyncGenerator, AsyncIterator
+from typing import Any, TypeVar
 
 import orjson
 import redis.exceptions
@@ -14,6 +15,7 @@ from intervai_shared.redis import BLOCK_MS, stream_entries
 KEEP = 100
 #: Seconds for which a silent stream is kept.
 TTL_SECONDS = 3600
+Update = TypeVar("Update")
 
 
 class LiveUpdates:
@@ -34,6 +36,13 @@ class LiveUpdates:
         except redis.exceptions.RedisError as error:
             log.warning("live update not published", channel=channel, error=repr(error))
 
+    async def forget(self, *channels: str) -> None:
+        """Removes what was published. Raises redis.RedisError."""
+        async with self._redis.pipeline(transaction=False) as pipe:
+            for channel in channels:
+                pipe.delete(f"{self._prefix}:{channel}")
+            await pipe.execute()
+
     async def latest_id(self, channel: str) -> str:
         """The id of the newest update: follow from it to see only what comes after now."""
         newest = await self._redis.xrevrange(f"{self._prefix}:{channel}", count=1)
@@ -47,3 +56,18 @@ class LiveUpdates:
             for entry_id, fields in stream_entries(answer):
                 after_id = entry_id
                 yield entry_id, orjson.loads(fields[b"data"])
+
+
+async def or_silence(updates: AsyncIterator[Update], seconds: float) -> AsyncGenerator[Update | None, None]:
+    """The updates, and None whenever there has been none for so long; ends when Redis does not answer."""
+    waiting = asyncio.ensure_future(anext(updates))
+    try:
+        while True:
+            done, _ = await asyncio.wait({waiting}, timeout=seconds)
+            if done and isinstance(waiting.exception(), redis.exceptions.RedisError):
+                return
+            yield waiting.result() if done else None
+            if done:
+                waiting = asyncio.ensure_future(anext(updates))
+    finally:
+        waiting.cancel()

@@ -12,7 +12,7 @@ import structlog
 from intervai_shared import context
 
 #: Keys whose value must never be written, whatever the caller passes (but numbers: those count tokens).
-SECRET_KEYS = re.compile(r"password|secret|token|authorization|cookie|api_?key|private", re.IGNORECASE)
+SECRET_KEYS = re.compile(r"password|secret|token|authorization|cookie|api_?key|private|receipt", re.IGNORECASE)
 #: A JWT, or a secret in the user part of a URL, inside any text (an exception's message, say).
 SECRET_TEXT = re.compile(r"eyJ[\w-]+\.[\w-]+\.[\w-]*|(?<=://)[^/\s]+(?=@)")
 

@@ -27,12 +27,19 @@ from intervai_shared.messaging.backpressure import Backpressure
 from intervai_shared.messaging.dead_letters import DeadLetters
 from intervai_shared.messaging.queues import QueueLengths
 from intervai_shared.mongo import Mongo
+from intervai_shared.privacy import tombstones
 from intervai_shared.settings import ServiceSettings
 from intervai_shared.tasks import keep_running
 
 Indexes = Mapping[str, Sequence[IndexModel]]
 #: Of the chassis's own collections.
-INDEXES: Indexes = {**outbox.INDEXES, **inbox.INDEXES, **dead_letters.INDEXES, **idempotency.INDEXES}
+INDEXES: Indexes = {
+    **outbox.INDEXES,
+    **inbox.INDEXES,
+    **dead_letters.INDEXES,
+    **idempotency.INDEXES,
+    **tombstones.INDEXES,
+}
 
 
 @dataclass(frozen=True)

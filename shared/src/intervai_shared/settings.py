@@ -71,6 +71,9 @@ class ServiceSettings(ProcessSettings):
     token_issuer: str = "https://intervai.example"  # noqa: S105
     token_audience: str = "intervai"  # noqa: S105
     access_token_ttl_seconds: int = Field(600, ge=5, le=3600)
+    step_up_seconds: int = Field(
+        300, ge=5, description="What could cost somebody their account asks for password or code again after this."
+    )
     rate_limit_scale: float = Field(1.0, ge=0, description="Multiplies every rate limit; 0 switches them off.")
     rate_limit_general: RateRule = Field("300/minute", description="Every signed-in request, a person.")
     max_body_bytes: int = Field(1_048_576, ge=1024)

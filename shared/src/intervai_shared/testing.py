@@ -3,6 +3,9 @@
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from email import message_from_bytes, policy
+from email.message import EmailMessage
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -31,3 +34,9 @@ async def running(app: FastAPI, token: str | None = None) -> AsyncIterator[httpx
         transport = httpx.ASGITransport(app)
         async with httpx.AsyncClient(transport=transport, base_url="http://test", headers=headers) as client:
             yield client
+
+
+def letters_to(folder: Path, address: str) -> list[EmailMessage]:
+    """The letters for an address that the suite's mail sink has kept, the first one first."""
+    written = (message_from_bytes(file.read_bytes(), policy=policy.default) for file in sorted(folder.glob("*.eml")))
+    return [letter for letter in written if letter["To"] == address]

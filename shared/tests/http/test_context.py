@@ -28,6 +28,11 @@ async def read_thing(thing_id: str) -> str:
     return thing_id
 
 
+@router.get("/shared/{share_token}/items/{item}")
+async def read_shared(share_token: str, item: str) -> str:
+    return item
+
+
 @router.get("/stream")
 async def stream() -> StreamingResponse:
     async def parts() -> AsyncIterator[str]:
@@ -138,6 +143,15 @@ async def test_the_access_log_has_each_request_but_no_probe_and_no_query(
         await client.get(path)
     lines = [(call.method_name, call.kwargs["path"], call.kwargs["status"]) for call in written.calls]
     assert lines == [("info", "/things/2", 200), ("info", "/not-here", 404)]
+
+
+async def test_what_opens_something_to_whoever_knows_it_is_not_in_a_logged_path(
+    client: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    written = CapturingLogger()
+    monkeypatch.setattr("intervai_shared.http.context.log", written)
+    assert (await client.get("/shared/aGuessNobodyMakes/items/7")).json() == "7"
+    assert [call.kwargs["path"] for call in written.calls] == ["/shared/[redacted]/items/7"]
 
 
 async def test_a_part_that_is_away_is_told_as_such_also_out_of_a_task_group(client: httpx.AsyncClient) -> None:

@@ -8,6 +8,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from intervai_shared import context
 from intervai_shared.errors import UNAVAILABLE, ProblemError, problem_response
+from intervai_shared.http.paths import path_for_log
 from intervai_shared.http.problems import unavailable
 from intervai_shared.logs import log
 
@@ -60,8 +61,8 @@ def _cause(error: Exception) -> Exception:
 def _problem_of(error: Exception, scope: Scope) -> ProblemError:
     """What a middleware met; exceptions of handlers are answered inside, see `problems`."""
     if isinstance(error, UNAVAILABLE):
-        return unavailable(error, scope["path"])
-    log.exception("unexpected error", method=scope["method"], path=scope["path"])
+        return unavailable(error, path_for_log(scope))
+    log.exception("unexpected error", method=scope["method"], path=path_for_log(scope))
     return ProblemError("Something went wrong on our side.")
 
 
@@ -86,4 +87,5 @@ def _record(scope: Scope, status: int, seconds: float) -> None:
     SECONDS.labels(method, route).observe(seconds)
     if not scope["path"].startswith(QUIET_PREFIXES):
         write = log.warning if status >= 500 else log.info
-        write("request", method=scope["method"], path=scope["path"], status=status, durationMs=round(seconds * 1000, 1))
+        path, took = path_for_log(scope), round(seconds * 1000, 1)
+        write("request", method=scope["method"], path=path, status=status, durationMs=took)

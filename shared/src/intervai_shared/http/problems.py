@@ -18,6 +18,7 @@ from intervai_shared.errors import (
     UnavailableError,
     problem_response,
 )
+from intervai_shared.http.paths import path_for_log
 from intervai_shared.logs import log
 
 
@@ -54,7 +55,7 @@ async def _on_http(request: Request, error: Exception) -> Response:
 
 
 async def _on_unavailable(request: Request, error: Exception) -> Response:
-    return problem_response(unavailable(error, request.url.path), request.url.path)
+    return problem_response(unavailable(error, path_for_log(request.scope)), request.url.path)
 
 
 def unavailable(error: Exception, path: str) -> UnavailableError:

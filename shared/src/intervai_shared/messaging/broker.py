@@ -28,6 +28,8 @@ TIME_LIMIT_MS = 120_000
 AGE_LIMIT_MS = 24 * 3600 * 1000
 #: Silence after which a worker counts as dead and its messages go to another.
 HEARTBEAT_TIMEOUT_MS = 30_000
+#: Dramatiq keeps what was given up for 7 days. Ours lies in `dead_letters` by then, where it can be seen and erased.
+DEAD_MESSAGE_TTL_MS = 60_000
 #: Seconds between two tries to enqueue while Redis does not answer.
 ENQUEUE_SECONDS = 1.0
 #: Commands out of a million that also look for dead workers (the default, 1,000, finds them too late).
@@ -120,4 +122,5 @@ def _options(settings: ProcessSettings, service: str, middleware: list[Middlewar
         "middleware": middleware,
         "heartbeat_timeout": HEARTBEAT_TIMEOUT_MS,
         "maintenance_chance": MAINTENANCE_CHANCE,
+        "dead_message_ttl": DEAD_MESSAGE_TTL_MS,
     }

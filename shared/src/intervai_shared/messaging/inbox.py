@@ -12,6 +12,7 @@ from intervai_shared.messaging.events.projections import Projection, Projections
 from intervai_shared.messaging.outbox import Outbox
 from intervai_shared.models import Document, utc_now
 from intervai_shared.mongo import Database, Session
+from intervai_shared.privacy import tombstones
 
 #: Seconds for which an applied event is remembered: far longer than a queue keeps one.
 KEEP_SECONDS = 30 * 24 * 3600
@@ -65,13 +66,19 @@ class Inbox:
     async def _once(self, key: str, event: Document, handler: EventHandler) -> None:
         async def effect(session: Session) -> None:
             await self._record(key, event["type"], session)
-            await handler(event, session)
+            if not await self._is_of_an_erased_person(event, session):
+                await handler(event, session)
 
         try:
             await self._outbox.transaction(effect)
             APPLIED.labels(event["type"], "applied").inc()
         except _AlreadyAppliedError:
             APPLIED.labels(event["type"], "duplicate").inc()
+
+    async def _is_of_an_erased_person(self, event: Document, session: Session) -> bool:
+        """What arrives after its person has been erased brings nothing of them back."""
+        person = tombstones.person_of(event)
+        return person is not None and await tombstones.is_erased(self._db, person, session)
 
     async def _record(self, key: str, event_type: str, session: Session) -> None:
         try:

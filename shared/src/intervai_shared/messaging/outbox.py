@@ -38,6 +38,8 @@ INDEXES = {
             unique=True,
             partialFilterExpression={"sequence": {"$gt": 0}},
         ),
+        # For the erasure of a person.
+        IndexModel([("data.user", ASCENDING)]),
         # For the Kafka sink, and here before it is switched on: the embedded Mongo engine forgets documents whose
         # transaction is open while an index is built.
         IndexModel([("kafkaAt", ASCENDING), ("_id", ASCENDING)]),

@@ -1,0 +1,76 @@
+"""Signed records: JWS (RFC 7515) by Ed25519 (RFC 8037), which anybody can check who has the public key.
+
+One secret of 32 bytes is in the settings; each kind of record gets a key of its own from it (HKDF, RFC 5869), so that
+the signature of one kind can never be passed off as that of another.
+"""
+
+import base64
+import binascii
+import hashlib
+import hmac
+from typing import Annotated, Any
+
+import jwt
+import orjson
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.kdf.hkdf import HKDF
+from pydantic import AfterValidator, Field, SecretStr
+
+from intervai_shared.settings import ServiceSettings
+
+ALGORITHM = "EdDSA"
+
+
+def _is_32_bytes(value: SecretStr) -> SecretStr:
+    try:
+        decoded = base64.urlsafe_b64decode(value.get_secret_value())
+    except (binascii.Error, ValueError) as error:
+        raise ValueError("must be base64url") from error
+    if len(decoded) != 32:
+        raise ValueError("must be 32 bytes")
+    return value
+
+
+class SigningSettings(ServiceSettings):
+    """Settings of a service that signs records."""
+
+    record_signing_key: Annotated[SecretStr, AfterValidator(_is_32_bytes)] = Field(
+        description="32 random bytes, base64url: signs records that people keep. Another key makes new records only."
+    )
+
+
+class RecordSigner:
+    """Signs records of one kind, such as `erasure`. Takes 0.1 ms: done on the event loop."""
+
+    def __init__(self, secret: SecretStr, kind: str) -> None:
+        self._kind = kind
+        self._master = base64.urlsafe_b64decode(secret.get_secret_value())
+        self._private = Ed25519PrivateKey.from_private_bytes(self._derive("record"))
+        raw = self._private.public_key().public_bytes_raw()
+        self._jwk = {"crv": "Ed25519", "kty": "OKP", "x": _base64url(raw)}
+        self._kid = self.thumbprint()
+
+    def thumbprint(self) -> str:
+        """Of the public key, which is its id (RFC 7638): its required members, in order, without white space."""
+        return _base64url(hashlib.sha256(orjson.dumps(self._jwk)).digest())
+
+    def sign(self, claims: dict[str, Any]) -> str:
+        """A JWS in compact form; its `typ` names the kind of record."""
+        headers = {"kid": self._kid, "typ": f"{self._kind}+jwt"}
+        return jwt.encode(claims, self._private, algorithm=ALGORITHM, headers=headers)
+
+    def jwks(self) -> dict[str, Any]:
+        """The public key as a JWK Set (RFC 7517)."""
+        return {"keys": [{**self._jwk, "kid": self._kid, "alg": ALGORITHM, "use": "sig"}]}
+
+    def receipt(self, subject: str) -> str:
+        """256 bits that only we can make of a subject: always the same, and of no use to find out the subject."""
+        return _base64url(hmac.digest(self._derive("receipt"), subject.encode(), hashlib.sha256))
+
+    def _derive(self, purpose: str) -> bytes:
+        return HKDF(SHA256(), 32, salt=None, info=f"{self._kind}-{purpose}".encode()).derive(self._master)
+
+
+def _base64url(raw: bytes) -> str:
+    return base64.urlsafe_b64encode(raw).decode().rstrip("=")
