@@ -14,7 +14,7 @@ SOURCES := shared/src $(wildcard *-service/src) deploy/local/src deploy/offline-
 READY := $(if $(shell grep -s '[!" ]$(CURDIR)/.venv/bin/python' .venv/bin/pip),.venv/.stamp,remake)
 
 .DEFAULT_GOAL := help
-.PHONY: help run up down status logs scale dlq events replay backup restore test chaos bench lint format lock images clean remake
+.PHONY: help run up down status logs scale dlq admin keys events replay backup restore test chaos bench lint format lock images clean remake
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -47,6 +47,12 @@ scale: $(READY) ## run N instances: SERVICE=qa-service N=3
 dlq: $(READY) ## dead letters: SERVICE=qa-service DO="list | show ID | replay ID|all | drop ID|all"
 	@$(SUITE) with --service "$(SERVICE)" -- $(VENV)/python -m intervai_shared.dlq $(or $(DO),list)
 
+admin: $(READY) ## make an account an administrator: EMAIL=ada@example.com; REVOKE=1 takes it away
+	@$(SUITE) with --service auth-service -- $(VENV)/python -m auth_service.admin "$(EMAIL)" $(if $(REVOKE),--revoke)
+
+keys: $(READY) ## signing keys: DO="list | rotate | revoke KID"
+	@$(SUITE) with --service auth-service -- $(VENV)/python -m auth_service.keys $(or $(DO),list)
+
 events: $(READY) ## the event log: SERVICE=qa-service TYPE=session.created FOLLOW=1
 	@$(SUITE) with --service "$(SERVICE)" -- $(VENV)/python -m intervai_shared.events print \
 		$(addprefix --type ,$(TYPE)) $(if $(FOLLOW),--follow) $(ARGS)
@@ -60,8 +66,15 @@ backup: $(READY) ## back up databases and files while the suite runs: TO=backups
 restore: $(READY) ## put a backup back: FROM=backups/monday; REPLACE=1 where there is data
 	@$(SUITE) with --paused -- $(VENV)/python -m intervai_backup restore "$(FROM)" $(if $(REPLACE),--replace)
 
-test: $(READY) ## all tests, on a fresh suite of their own; ARGS="-k export" chooses
+# The embedded Mongo engine slows down with each database that a test has made and dropped, so the tests that go through
+# the gateway get a suite of their own.
+test: $(READY) ## all tests, on fresh suites of their own; ARGS="-k export" chooses
+ifdef ARGS
 	@$(TEST_SUITE) exec -- $(VENV)/pytest $(ARGS)
+else
+	@$(TEST_SUITE) exec -- $(VENV)/pytest --ignore=tests
+	@$(TEST_SUITE) exec -- $(VENV)/pytest tests
+endif
 
 chaos: $(READY) ## break everything, then count (15 min): FAULTS=200 REQUESTS=5000
 	@$(TEST_SUITE) exec -- $(VENV)/python -m tests.chaos --faults $(or $(FAULTS),200) --requests $(or $(REQUESTS),5000) \

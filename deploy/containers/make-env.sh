@@ -28,6 +28,8 @@ umask 077
     echo "OPERATOR_CLIENT_SECRET=$(secret)"
     echo "# The key that encrypts the signing keys at rest: 32 bytes, base64"
     echo "KEY_ENCRYPTION_KEY=$(python3 -c 'import base64, secrets; print(base64.urlsafe_b64encode(secrets.token_bytes(32)).decode())')"
+    echo "# The key that signs records of erasure: 32 bytes, base64"
+    echo "RECORD_SIGNING_KEY=$(python3 -c 'import base64, secrets; print(base64.urlsafe_b64encode(secrets.token_bytes(32)).decode())')"
     echo "# mail: a sink that shows every letter on http://localhost:8025; leave it out and set SMTP_URL for real mail"
     if [[ -n ${OPENAI_API_KEY:-} ]]; then
         printf '%s\n' "COMPOSE_PROFILES=mail" "OPENAI_API_KEY=$OPENAI_API_KEY" \
@@ -38,6 +40,8 @@ umask 077
     fi
     cat <<'SETTINGS'
 SMTP_URL=smtp://mail:1025
+MAIL_FROM=no-reply@intervai.example
+APP_URL=http://localhost:8080
 GATEWAY_PORT=8080
 S3_PORT=8333
 S3_PUBLIC_ENDPOINT=http://localhost:8333

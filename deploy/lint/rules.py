@@ -1,6 +1,6 @@
 """Rules of this project that no linter knows, over the sources of the services and the chassis.
 
-Prints one line a finding and exits 1 if there is one. A new rule is an entry of `CALLS` or `NAMES`.
+Prints one line a finding and exits 1 if there is one. A new rule is an entry of `CALLS`, `ALONE` or `NAMES`.
 """
 
 import ast
@@ -26,6 +26,14 @@ _OUTBOX = Rule(
     ("messaging/relay.py", "messaging/broker.py", "scheduling/scheduler.py"),
 )
 _SCAN = Rule("the embedded Mongo engine scans the collection: update_one by _id, then read")
+_LOCKS = Rule(
+    "a plain one waits for a transaction with the collection locked, and the embedded Mongo engine stands still when "
+    "that one writes there again: pass the session of a transaction",
+    # Of what no transaction writes twice.
+    ("messaging/relay.py", "messaging/rewind.py", "messaging/kafka.py"),
+)
+#: Methods that nobody calls without a session.
+ALONE = {"update_many": _LOCKS, "delete_many": _LOCKS}
 #: Methods that nobody calls.
 CALLS = {
     "send_with_options": _OUTBOX,
@@ -54,8 +62,10 @@ def findings(path: Path) -> Iterator[str]:
 
 def _used(node: ast.AST) -> Iterator[tuple[str, dict[str, Rule]]]:
     match node:
-        case ast.Call(func=ast.Attribute(attr=name)):
+        case ast.Call(func=ast.Attribute(attr=name), keywords=given):
             yield name, CALLS
+            if "session" not in {keyword.arg for keyword in given}:
+                yield name, ALONE
         case ast.Attribute(attr=name) | ast.Name(id=name):
             yield name, NAMES
         case ast.ImportFrom(names=aliases):

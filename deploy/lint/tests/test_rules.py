@@ -22,6 +22,8 @@ def found(text: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str 
         ("make_export.send('1')", "send: a message goes out through the outbox"),
         ("broker.enqueue(message)", "enqueue: a message goes out through the outbox"),
         ("await jobs.find_one_and_update({}, {})", "find_one_and_update: the embedded Mongo engine scans"),
+        ("await things.delete_many({})", "delete_many: a plain one waits for a transaction"),
+        ("await things.update_many({}, {})", "update_many: a plain one waits for a transaction"),
         ("from starlette.middleware.base import BaseHTTPMiddleware", "BaseHTTPMiddleware: it breaks contextvars"),
         ("import os\nos.environ['X']", "environ: settings come from the settings class"),
     ],
@@ -33,4 +35,5 @@ def test_what_breaks_a_rule_is_found(text: str, rule: str, tmp_path: Path, monke
 
 def test_the_relay_may_enqueue_and_asgi_may_send(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert found("broker.enqueue(message)", tmp_path, monkeypatch, "messaging/relay.py") == []
+    assert found("things.delete_many({}, session=session)", tmp_path, monkeypatch) == []
     assert found("self._send(message)\nsend(message)\nemail_sender('x')", tmp_path, monkeypatch) == []

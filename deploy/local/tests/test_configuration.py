@@ -41,9 +41,10 @@ def test_the_caller_chooses_limits_but_not_databases(make_plan: MakePlan) -> Non
 
 def test_secrets_go_only_to_the_service_that_needs_them(plan: Plan) -> None:
     holders = {key: {name for name in SERVICES if key in settings(plan, name)} for key in
-               ("KEY_ENCRYPTION_KEY", "SERVICE_CLIENTS", "OPENAI_API_KEY")}  # fmt: skip
+               ("KEY_ENCRYPTION_KEY", "RECORD_SIGNING_KEY", "SERVICE_CLIENTS", "OPENAI_API_KEY")}  # fmt: skip
     assert holders == {
         "KEY_ENCRYPTION_KEY": {"auth-service"},
+        "RECORD_SIGNING_KEY": {"user-service"},
         "SERVICE_CLIENTS": {"auth-service"},
         "OPENAI_API_KEY": {"qa-service"},
     }

@@ -28,7 +28,13 @@ from intervai_shared.models import utc_now
 SENT_WITHIN = timedelta(milliseconds=AGE_LIMIT_MS) + timedelta(hours=1)
 EXPORTS = ("export", "exports")
 #: Collections of job records, each with its service.
-JOBS = (("qa", "jobs"), EXPORTS)
+JOBS = (
+    ("qa", "jobs"),
+    EXPORTS,
+    ("auth", "letters"),
+    ("user", "data_files"),
+    *((service, "erasures") for service in ("auth", "user", "qa", "export")),
+)
 
 Document = dict[str, Any]
 Change = Callable[[Document], Document]

@@ -48,14 +48,25 @@ def shared(caller: Mapping[str, str], ports: Mapping[str, int], secrets: Mapping
         "AWS_ACCESS_KEY_ID": secrets["s3_access_key"],
         "AWS_SECRET_ACCESS_KEY": secrets["s3_secret_key"],
         "INTERNAL_GATEWAY_URL": f"http://{HOST}:{ports['gateway-internal']}",
-        "SMTP_URL": caller.get("SMTP_URL") or f"smtp://{HOST}:{ports['mail']}",
         "PYTHONUNBUFFERED": "1",
+    }
+
+
+def letters(caller: Mapping[str, str], ports: Mapping[str, int]) -> Settings:
+    """Where letters go, and where the links in them lead."""
+    return {
+        "SMTP_URL": caller.get("SMTP_URL") or f"smtp://{HOST}:{ports['mail']}",
+        "APP_URL": caller.get("APP_URL") or f"http://{HOST}:{ports['gateway']}",
     }
 
 
 def auth_only(secrets: Mapping[str, str]) -> Settings:
     clients = {name: secrets[name] for name in (*SERVICES, OPERATOR)}
     return {"KEY_ENCRYPTION_KEY": secrets["key_encryption_key"], "SERVICE_CLIENTS": json.dumps(clients)}
+
+
+def user_only(secrets: Mapping[str, str]) -> Settings:
+    return {"RECORD_SIGNING_KEY": secrets["record_signing_key"]}
 
 
 def llm(caller: Mapping[str, str], ports: Mapping[str, int]) -> Settings:
@@ -76,7 +87,9 @@ def service(name: str, caller: Mapping[str, str], ports: Mapping[str, int], secr
         "SERVICE_CLIENT_SECRET": secrets[name],
     }
     if name == "auth-service":
-        own |= auth_only(secrets)
+        own |= {**auth_only(secrets), **letters(caller, ports)}
+    if name == "user-service":
+        own |= user_only(secrets)
     if name == "qa-service":
         own |= llm(caller, ports)
     return {**inherited, **shared(caller, ports, secrets), **own}
@@ -85,8 +98,8 @@ def service(name: str, caller: Mapping[str, str], ports: Mapping[str, int], secr
 def suite(caller: Mapping[str, str], ports: Mapping[str, int], secrets: Mapping[str, str]) -> Settings:
     """What `exec` gives its command: every address and secret of the suite."""
     gateway = {"GATEWAY_PORT": str(ports["gateway"]), "GATEWAY_URL": f"http://{HOST}:{ports['gateway']}"}
-    everything = {**shared(caller, ports, secrets), **auth_only(secrets), **llm(caller, ports), **gateway}
-    return {**caller, **everything}
+    private = {**auth_only(secrets), **letters(caller, ports), **user_only(secrets), **llm(caller, ports)}
+    return {**caller, **shared(caller, ports, secrets), **private, **gateway}
 
 
 def caller() -> Settings:

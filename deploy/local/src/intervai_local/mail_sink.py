@@ -4,6 +4,7 @@ Settings by environment: HOST, PORT, MAIL_DIR.
 """
 
 import asyncio
+import itertools
 import os
 import signal
 import time
@@ -14,13 +15,14 @@ from aiosmtpd.smtp import SMTP, Envelope, Session
 
 
 class Letters:
-    """Writes each letter to `<milliseconds>-<random>.eml`, so that names sort by arrival."""
+    """Writes each letter to `<milliseconds>-<number>-<random>.eml`, so that names sort by arrival."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
+        self._numbers = itertools.count()
 
     async def handle_DATA(self, server: SMTP, session: Session, envelope: Envelope) -> str:  # noqa: ARG002, N802
-        name = f"{time.time_ns() // 1_000_000}-{uuid.uuid4().hex[:8]}.eml"
+        name = f"{time.time_ns() // 1_000_000}-{next(self._numbers):08}-{uuid.uuid4().hex[:8]}.eml"
         draft = self.folder / f".{name}"
         draft.write_bytes(envelope.original_content or b"")
         draft.rename(self.folder / name)

@@ -151,6 +151,7 @@ class State:
             "s3_access_key": secrets.token_hex(10).upper(),
             "s3_secret_key": secrets.token_urlsafe(30),
             "key_encryption_key": base64.urlsafe_b64encode(secrets.token_bytes(32)).decode(),
+            "record_signing_key": base64.urlsafe_b64encode(secrets.token_bytes(32)).decode(),
             **{name: secrets.token_urlsafe(24) for name in (*SERVICES, OPERATOR)},
         }
         if fresh.keys() - known.keys():
