@@ -1,13 +1,11 @@
 """Settings of auth-service."""
 
-import base64
-import binascii
 from typing import Annotated
 
 from pydantic import AfterValidator, Field, SecretStr, ValidationInfo, field_validator
 
 from auth_service.letters import addresses as mail
-from intervai_shared.settings import RateRule, ServiceSettings
+from intervai_shared.settings import MasterKey, RateRule, ServiceSettings
 
 
 class AuthSettings(ServiceSettings):
@@ -16,7 +14,7 @@ class AuthSettings(ServiceSettings):
     service: str = "auth-service"
     mongo_database: str = "intervai_auth"
 
-    key_encryption_key: SecretStr = Field(description="32 random bytes, base64url: seals signing keys, makes tokens.")
+    key_encryption_key: MasterKey = Field(description="32 random bytes, base64url: seals signing keys, makes tokens.")
     key_rotation_days: int = Field(30, ge=1, description="For how long a key signs before the next one is made.")
     service_clients: dict[str, SecretStr] = Field(description="JSON: the secret of each service that may ask tokens.")
     service_token_ttl_seconds: int = Field(300, ge=30, le=3600)
@@ -60,17 +58,6 @@ class AuthSettings(ServiceSettings):
     )
 
     mfa_issuer: str = Field("InterVAI", min_length=1, description="Authenticator apps show it beside the e-mail.")
-
-    @field_validator("key_encryption_key")
-    @classmethod
-    def _is_32_bytes(cls, value: SecretStr) -> SecretStr:
-        try:
-            decoded = base64.urlsafe_b64decode(value.get_secret_value())
-        except (binascii.Error, ValueError) as error:
-            raise ValueError("must be base64url") from error
-        if len(decoded) != 32:
-            raise ValueError("must be 32 bytes")
-        return value
 
     @field_validator("argon2_parallelism")
     @classmethod

@@ -35,7 +35,7 @@ def suite(state: State, monkeypatch: pytest.MonkeyPatch) -> Iterator[Suite]:
 
 def settings(suite: Suite) -> dict[str, str]:
     plan = suite.plan()
-    return environment.shared(plan.caller, plan.ports, plan.secrets)
+    return environment.suite(plan.caller, plan.ports, plan.secrets)
 
 
 def bucket(found: dict[str, str]) -> "boto3.client":

@@ -1,5 +1,7 @@
 """Settings that every process knows (12-factor, https://12factor.net/config), read from the environment."""
 
+import base64
+import binascii
 import sys
 from typing import Annotated, TypeVar
 
@@ -17,6 +19,20 @@ def _parsed(rule: str) -> str:
 
 #: Like `20/hour` or `5/10 minutes` (https://limits.readthedocs.io/en/stable/quickstart.html#rate-limit-string-notation).
 RateRule = Annotated[str, AfterValidator(_parsed)]
+
+
+def _is_32_bytes(value: SecretStr) -> SecretStr:
+    try:
+        decoded = base64.urlsafe_b64decode(value.get_secret_value())
+    except (binascii.Error, ValueError) as error:
+        raise ValueError("must be base64url") from error
+    if len(decoded) != 32:
+        raise ValueError("must be 32 bytes")
+    return value
+
+
+#: 32 random bytes, base64url, from which keys are derived.
+MasterKey = Annotated[SecretStr, AfterValidator(_is_32_bytes)]
 
 
 def _an_address(url: SecretStr) -> SecretStr:

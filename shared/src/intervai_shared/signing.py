@@ -5,37 +5,26 @@ the signature of one kind can never be passed off as that of another.
 """
 
 import base64
-import binascii
 import hashlib
 import hmac
-from typing import Annotated, Any
+from typing import Any
 
 import jwt
 import orjson
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
-from pydantic import AfterValidator, Field, SecretStr
+from pydantic import Field, SecretStr
 
-from intervai_shared.settings import ServiceSettings
+from intervai_shared.settings import MasterKey, ServiceSettings
 
 ALGORITHM = "EdDSA"
-
-
-def _is_32_bytes(value: SecretStr) -> SecretStr:
-    try:
-        decoded = base64.urlsafe_b64decode(value.get_secret_value())
-    except (binascii.Error, ValueError) as error:
-        raise ValueError("must be base64url") from error
-    if len(decoded) != 32:
-        raise ValueError("must be 32 bytes")
-    return value
 
 
 class SigningSettings(ServiceSettings):
     """Settings of a service that signs records."""
 
-    record_signing_key: Annotated[SecretStr, AfterValidator(_is_32_bytes)] = Field(
+    record_signing_key: MasterKey = Field(
         description="32 random bytes, base64url: signs records that people keep. Another key makes new records only."
     )
 

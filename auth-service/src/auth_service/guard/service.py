@@ -28,6 +28,7 @@ from auth_service.guard.store import GuardStore, Rule
 from auth_service.sessions.devices import is_known_network
 from auth_service.settings import AuthSettings
 from intervai_shared.errors import TooManyRequestsError
+from intervai_shared.http.limits import refusal
 from intervai_shared.models import Document
 
 #: What is guessed. Each kind has counters of its own: a right password must not forgive wrong codes.
@@ -171,11 +172,5 @@ def _rule(settings: AuthSettings, failures: int) -> Rule:
 
 
 def _refusal(wait_ms: int, rule: Rule) -> TooManyRequestsError:
-    seconds = str(max(1, math.ceil(wait_ms / 1000)))
-    headers = {
-        "Retry-After": seconds,
-        "RateLimit-Limit": str(rule.free),
-        "RateLimit-Remaining": "0",
-        "RateLimit-Reset": seconds,
-    }
-    return TooManyRequestsError(f"There were too many wrong tries. Please wait {seconds} s.", headers=headers)
+    seconds = max(1, math.ceil(wait_ms / 1000))
+    return refusal(f"There were too many wrong tries. Please wait {seconds} s.", rule.free, seconds)

@@ -63,7 +63,8 @@ class RateLimits:
             return
         if not allowed:
             REFUSED.labels(name).inc()
-            raise _refusal(item, reset)
+            seconds = max(1, math.ceil(reset - time.time()))
+            raise refusal(f"The limit of {item} is used up.", item.amount, seconds)
 
     def _scaled(self, rule: str) -> RateLimitItem:
         item = parse(rule)
@@ -75,12 +76,12 @@ def _pseudonym(who: str) -> str:
     return hashlib.blake2b(who.encode(), digest_size=16).hexdigest()
 
 
-def _refusal(item: RateLimitItem, reset_at: float) -> TooManyRequestsError:
-    seconds = str(max(1, math.ceil(reset_at - time.time())))
+def refusal(detail: str, limit: int, wait_seconds: int) -> TooManyRequestsError:
+    """The answer to who must wait (draft-ietf-httpapi-ratelimit-headers); `limit`: how much there is of it."""
     headers = {
-        "Retry-After": seconds,
-        "RateLimit-Limit": str(item.amount),
+        "Retry-After": str(wait_seconds),
+        "RateLimit-Limit": str(limit),
         "RateLimit-Remaining": "0",
-        "RateLimit-Reset": seconds,
+        "RateLimit-Reset": str(wait_seconds),
     }
-    return TooManyRequestsError(f"The limit of {item} is used up.", headers=headers)
+    return TooManyRequestsError(detail, headers=headers)

@@ -18,42 +18,17 @@ from intervai_shared.models import utc_now
 from intervai_shared.mongo import Database
 
 FORGOT, RESET, CHANGE = (f"/api/v1/auth/password/{name}" for name in ("forgot", "reset", "change"))
-LOGIN, REFRESH, ME = "/api/v1/auth/login", "/api/v1/auth/refresh", "/api/v1/auth/sessions"
+LOGIN = "/api/v1/auth/login"
 NEW = "battery staple correct"
 TRIES = 200
 Start = Callable[..., Awaitable[tuple[httpx.AsyncClient, AuthContainer]]]
 PostOffice = Any  # the class of conftest.py's fixture
 
 
-@pytest.fixture
-def bearer(signed_up: dict[str, Any]) -> dict[str, str]:
-    """Who has just registered."""
-    return {"Authorization": f"Bearer {signed_up['accessToken']}"}
-
-
-@pytest.fixture
-def email(registration: dict[str, Any], signed_up: dict[str, Any]) -> str:
-    """The address of an account."""
-    return str(registration["email"])
-
-
 async def reset_token(auth: httpx.AsyncClient, post_office: PostOffice, email: str) -> str:
     """The token of a fresh letter."""
     assert (await auth.post(FORGOT, json={"email": email})).status_code == 202
     return str(await post_office.token(email))
-
-
-async def logs_in(auth: httpx.AsyncClient, email: str, password: str) -> bool:
-    answer = await auth.post(LOGIN, json={"email": email, "password": password})
-    assert answer.status_code in {200, 401}
-    return answer.is_success
-
-
-async def is_signed_in(auth: httpx.AsyncClient, tokens: dict[str, Any]) -> tuple[bool, bool]:
-    """Whether the access token and the refresh token of somebody are good."""
-    seen = await auth.get(ME, headers={"Authorization": f"Bearer {tokens['accessToken']}"})
-    refreshed = await auth.post(REFRESH, json={"refreshToken": tokens["refreshToken"]})
-    return seen.is_success, refreshed.is_success
 
 
 def assert_link_void(answer: httpx.Response) -> None:
@@ -63,6 +38,7 @@ def assert_link_void(answer: httpx.Response) -> None:
 
 
 async def test_a_letter_sets_a_new_password_and_ends_every_session(
+    outcome: Any,
     auth: httpx.AsyncClient,
     database: Database,
     email: str,
@@ -71,12 +47,12 @@ async def test_a_letter_sets_a_new_password_and_ends_every_session(
     post_office: PostOffice,
 ) -> None:
     token = await reset_token(auth, post_office, email)
-    assert await logs_in(auth, email, registration["password"])
+    assert await outcome.logs_in(email, registration["password"])
     answer = await auth.post(RESET, json={"token": token, "newPassword": NEW})
     assert (answer.status_code, answer.content) == (204, b"")
-    assert await is_signed_in(auth, signed_up) == (False, False)
-    assert not await logs_in(auth, email, registration["password"])
-    assert await logs_in(auth, email, NEW)
+    assert await outcome.is_signed_in(signed_up) == (False, False)
+    assert not await outcome.logs_in(email, registration["password"])
+    assert await outcome.logs_in(email, NEW)
     letter = (await post_office.to(email))[-1]
     assert letter["Subject"] == "Your password was changed"
     entry = await database.audit.find_one({"event": "password.changed"})
@@ -95,7 +71,7 @@ async def test_who_has_followed_the_letter_has_confirmed_the_address(
 
 
 async def test_of_fifty_uses_of_one_link_at_once_one_wins(
-    auth: httpx.AsyncClient, database: Database, email: str, post_office: PostOffice
+    outcome: Any, auth: httpx.AsyncClient, database: Database, email: str, post_office: PostOffice
 ) -> None:
     token = await reset_token(auth, post_office, email)
     passwords = [f"{NEW} {number}" for number in range(50)]
@@ -104,7 +80,7 @@ async def test_of_fifty_uses_of_one_link_at_once_one_wins(
     )
     assert Counter(answer.status_code for answer in answers) == {204: 1, 400: 49}
     winner = next(password for password, answer in zip(passwords, answers, strict=True) if answer.is_success)
-    assert await logs_in(auth, email, winner)
+    assert await outcome.logs_in(email, winner)
     assert await database.letters.count_documents({"kind": "password-changed"}) == 1
     assert_link_void(await auth.post(RESET, json={"token": token, "newPassword": NEW}))
 
@@ -173,12 +149,12 @@ async def test_a_locked_account_gets_no_letter(
 
 
 async def test_whoever_took_anothers_address_is_out_with_their_second_factor_once_the_owner_comes(
-    auth: httpx.AsyncClient, database: Database, protected: Any, post_office: PostOffice
+    outcome: Any, auth: httpx.AsyncClient, database: Database, protected: Any, post_office: PostOffice
 ) -> None:
     email = protected.credentials["email"]
     token = await reset_token(auth, post_office, email)
     assert (await auth.post(RESET, json={"token": token, "newPassword": NEW})).status_code == 204
-    assert await logs_in(auth, email, NEW)
+    assert await outcome.logs_in(email, NEW)
     assert "accessToken" in (await auth.post(LOGIN, json={"email": email, "password": NEW})).json()
     assert await database.audit.count_documents({"event": "mfa.disabled"}) == 1
 
@@ -217,6 +193,7 @@ async def test_a_second_factor_stays_on(
 
 
 async def test_without_redis_the_password_is_set_and_sessions_end_when_redis_is_back(
+    outcome: Any,
     start: Start,
     auth: httpx.AsyncClient,
     container: AuthContainer,
@@ -232,7 +209,7 @@ async def test_without_redis_the_password_is_set_and_sessions_end_when_redis_is_
     assert job is not None
     assert job["args"] == [signed_up["user"]["id"], None]
     await container.sessions.end_all(ObjectId(job["args"][0]), keep=job["args"][1])
-    assert await is_signed_in(auth, signed_up) == (False, False)
+    assert await outcome.is_signed_in(signed_up) == (False, False)
 
 
 @pytest.mark.parametrize("path", [FORGOT, "/api/v1/auth/email/resend"])

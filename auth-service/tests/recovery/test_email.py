@@ -22,12 +22,6 @@ Start = Callable[..., Awaitable[tuple[httpx.AsyncClient, AuthContainer]]]
 PostOffice = Any  # the class of conftest.py's fixture
 
 
-@pytest.fixture
-def bearer(signed_up: dict[str, Any]) -> dict[str, str]:
-    """Who has just registered."""
-    return {"Authorization": f"Bearer {signed_up['accessToken']}"}
-
-
 def new_address() -> str:
     return f"{secrets.token_hex(8)}@example.com"
 
