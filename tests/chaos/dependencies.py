@@ -130,7 +130,9 @@ LOSSES: Mapping[str, Loss] = {
     "smtp": Loss(
         "Mail server",
         refused=NOTHING,
-        note="No process sends mail yet.",
+        jobs="letters wait; attempts do not count for 30 min",
+        note="Only auth-worker asks it, and no request waits for it. A letter that the server took without our "
+        "hearing so goes out again under the same Message-ID.",
     ),
 }
 

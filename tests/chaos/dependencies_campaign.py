@@ -179,6 +179,7 @@ async def _effects(stack: Stack, kit: Kit, before: Any, outcome: Outcome) -> dic
         "sessions nobody was told of": await _untold(stack, kit),
         "questions": await _questions(stack, [session["id"] for session in accepted if session]),
         "the new account's profile": await _profile_of(kit, _body(outcome, "register")),
+        "letters to the new account": await people.letters_for(_body(outcome, "register"), DONE_SECONDS),
         "the token after the log-out": await _after_log_out(kit),
     }
     if export and ended[-1].get("downloadUrl"):

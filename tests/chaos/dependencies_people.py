@@ -1,14 +1,17 @@
 """What people do in a cell of the matrix: each request once, with all that it needs prepared before the fault."""
 
 import asyncio
+import os
 import secrets
 import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import httpx
 
+from intervai_shared.testing import letters_to
 from tests.chaos.dependencies_stack import Stack
 
 PASSWORD = "correct horse battery"
@@ -208,3 +211,15 @@ async def see(request: Request, kit: Kit) -> Seen:
     body = answer.json() if media_type.endswith("json") and answer.content else None
     seconds = time.monotonic() - started
     return Seen(answer.status_code, media_type, answer.headers.get("retry-after"), seconds, body, answer.text)
+
+
+async def letters_for(registered: Any, seconds: float) -> int | None:
+    """How many different ones its mailbox holds, once there is one. What is sent twice has one Message-ID."""
+    if not registered:
+        return None
+    folder, deadline = Path(os.environ["STATE_DIR"]) / "mail", time.monotonic() + seconds
+    while True:
+        found = {letter["Message-ID"] for letter in letters_to(folder, registered["user"]["email"])}
+        if found or time.monotonic() > deadline:
+            return len(found)
+        await asyncio.sleep(0.2)

@@ -134,7 +134,8 @@ def _plan(state: State, proxies: dict[str, FaultProxy]) -> Plan:
     ports = {**parts, "gateway-internal": proxies[SISTER].port, "gateway": own_port()}
     for name in instances(counts):
         ports[name] = own_port()
-    caller = {name: value for name, value in os.environ.items() if not name.startswith("OPENAI_")}
+    # Of these the runner's own addresses count, which are those of our proxies.
+    caller = {name: value for name, value in os.environ.items() if not name.startswith(("OPENAI_", "SMTP_"))}
     return Plan(state, caller, ports, suite.secrets(), counts)
 
 

@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 
 from tests.chaos.ledger import Ledger
-from tests.chaos.reconcile_events import deliveries, events, leftovers
+from tests.chaos.reconcile_events import deliveries, events, leftovers, letters
 from tests.chaos.reconcile_exports import exports
 from tests.chaos.reconcile_findings import KINDS, Finding
 from tests.chaos.reconcile_people import changes, people
@@ -32,6 +32,7 @@ CHECKS: Sequence[Check] = (
     exports,
     events,
     deliveries,
+    letters,
     leftovers,
 )
 

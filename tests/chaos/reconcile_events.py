@@ -58,6 +58,19 @@ def _applied(event: Document, inbox: list[Document], target: str) -> Iterator[Fi
         yield Finding(DOUBLED, name, what)
 
 
+def letters(_: Ledger, found: Snapshot) -> Iterator[Finding]:
+    """Each new account is written to once, and every letter that was written has gone out."""
+    written = found.of("auth", "letters")
+    welcomed = Counter(str(letter["user"]) for letter in written if letter["kind"] == "verify-email")
+    for account in found.of("auth", "accounts"):
+        name = str(account["_id"])
+        if welcomed[name] != 1:
+            yield Finding(DOUBLED if welcomed[name] else LOST, name, f"{welcomed[name]} letters to a new account")
+    for letter in written:
+        if letter["status"] != "succeeded":
+            yield Finding(STUCK, str(letter["_id"]), f"a letter ({letter['kind']}) is {letter['status']}")
+
+
 def _topics(found: Snapshot) -> Iterator[Finding]:
     """The projection `topic_uses` is what its events say: one document for each topic, person and day."""
     expected = {

@@ -11,7 +11,7 @@ from tests.chaos.snapshot import Document, Snapshot
 
 NOW = datetime(2026, 11, 24, 12, tzinfo=UTC)
 ADA = "ada@example.com"
-USER, SESSION, JOB, EXPORT, OWN, GENERATED, REGISTERED, CREATED, MADE, READY = (ObjectId() for _ in range(10))
+USER, SESSION, JOB, EXPORT, OWN, GENERATED, REGISTERED, CREATED, MADE, READY, LETTER = (ObjectId() for _ in range(11))
 FILE = f"exports/{EXPORT}.md"
 
 
@@ -54,7 +54,12 @@ def _db() -> dict[str, dict[str, list[Document]]]:
         event("questions.generated", SESSION, MADE, jobId=str(JOB)),
     ]
     return {
-        "auth": {"accounts": [account], "events": [event("user.registered", USER, REGISTERED)], "outbox": []},
+        "auth": {
+            "accounts": [account],
+            "letters": [{"_id": LETTER, "user": USER, "kind": "verify-email", "status": "succeeded"}],
+            "events": [event("user.registered", USER, REGISTERED)],
+            "outbox": [],
+        },
         "user": {
             "profiles": [{"_id": USER, "email": ADA}],
             "inbox": [{"_id": str(name)} for name in (REGISTERED, MADE, READY)],

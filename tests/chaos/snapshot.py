@@ -26,7 +26,7 @@ SUBSCRIBERS: Mapping[str, Mapping[str, Sequence[str]]] = {
     "export": EXPORT_SUBSCRIBERS,
 }
 OWN = {
-    "auth": ("accounts",),
+    "auth": ("accounts", "letters"),
     "user": ("profiles",),
     "qa": ("sessions", "questions", "jobs", "topic_uses"),
     "export": ("exports",),
@@ -78,8 +78,9 @@ async def _under_way(client: AsyncMongoClient[Document]) -> bool:
     unfinished = {"status": {"$in": UNFINISHED}}
     if await database(client, "qa").jobs.find_one(unfinished):
         return True
-    if await database(client, "export").exports.find_one(unfinished):
-        return True
+    for service, records in (("export", "exports"), ("auth", "letters")):
+        if await database(client, service)[records].find_one(unfinished):
+            return True
     return await _undelivered(client)
 
 

@@ -13,6 +13,7 @@ from tests.chaos.small_world import (
     FILE,
     GENERATED,
     JOB,
+    LETTER,
     OWN,
     REGISTERED,
     SESSION,
@@ -58,6 +59,15 @@ BREACHES: dict[str, tuple[Callable[[World], object], tuple[str, str]]] = {
         ("lost", str(SESSION)),
     ),
     "an account is gone": (_lose_account, ("lost", ADA)),
+    "a new account was not written to": (lambda w: w.found.db["auth"]["letters"].clear(), ("lost", str(USER))),
+    "a new account was written to twice": (
+        lambda w: w.found.db["auth"]["letters"].append(w.one("auth", "letters") | {"_id": ObjectId()}),
+        ("doubled", str(USER)),
+    ),
+    "a letter has not gone out": (
+        lambda w: w.one("auth", "letters").update(status="queued"),
+        ("stuck", str(LETTER)),
+    ),
     "a profile was never made": (lambda w: w.found.db["user"]["profiles"].clear(), ("lost", str(USER))),
     "a profile is not shown": (lambda w: w.found.told[ADA].update(profile=None), ("lost", str(USER))),
     "a profile is there twice": (

@@ -90,11 +90,11 @@ class AccountService:
         await self._resources.limits.hit("register", self._settings.rate_limit_register, caller.address)
         await asyncio.to_thread(check_password, wanted.password, wanted.email)
         account = await self._new_account(wanted, caller)
-        transaction, post = self._resources.outbox.transaction, self._letters.post
+        transaction = self._resources.outbox.transaction
         try:
             await transaction(lambda session: self._store(account, wanted, caller, session))
         except DuplicateKeyError:
-            await transaction(lambda session: post(session, "already-registered", None, wanted.email))
+            await transaction(lambda session: self._tell_owner(wanted.email, caller, session))
 
     async def login(self, wanted: Login, caller: Caller) -> tuple[Document, Document] | MfaRequired:
         """Signs in by password, or asks for the second step of an account that has one.
@@ -155,6 +155,14 @@ class AccountService:
         await self._resources.outbox.add_event(session, account["_id"], registered)
         await self._letters.post(session, "verify-email", account["_id"], wanted.email, fullName=wanted.full_name)
         await self._audit.record("account.registered", caller, account["_id"], session=session)
+
+    async def _tell_owner(self, email: str, caller: Caller, session: Session) -> None:
+        """That somebody wanted to register with their address."""
+        await self._letters.post(session, "already-registered", None, email)
+        owner = await self._accounts.by_email_key(email_key(email))
+        if owner is not None:
+            event = "account.registered"
+            await self._audit.record(event, caller, owner["_id"], succeeded=False, session=session)
 
     async def _is_right(self, account: Document | None, password: str) -> bool:
         """Of an account that waits for its e-mail to be confirmed no password is. The guard must see no difference
