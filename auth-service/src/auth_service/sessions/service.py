@@ -122,7 +122,7 @@ class SessionService:
 
     async def revoke(self, user: User, session_id: str, caller: Caller) -> None:
         """Ends another session of the caller's. Raises NotFoundError: they have no such one."""
-        if session_id not in await self._store.of_user(user.id):
+        if not await self._store.is_of(user.id, session_id):
             raise NotFoundError("You have no such session.")
         await self._store.end(session_id)
         await self._revocations.publish(session_id)

@@ -169,20 +169,25 @@ class LoginSessions:
     async def of_user(self, user: ObjectId) -> dict[str, dict[str, str]]:
         """The live sessions of a person, by id, with the fields of the hash, the newest first."""
         listed: Any = await self._redis.zrange(_list_name(user), 0, -1, desc=True)
-        found = {}
-        for session_id in (entry.decode() for entry in listed):
-            fields: Any = await self._redis.hgetall(_name(session_id))
-            if fields:
-                found[session_id] = {key.decode(): value.decode() for key, value in fields.items()}
-        return found
+        ids = [entry.decode() for entry in listed]
+        async with self._redis.pipeline(transaction=False) as pipe:
+            for session_id in ids:
+                pipe.hgetall(_name(session_id))
+            hashes = await pipe.execute()
+        return {
+            session_id: {key.decode(): value.decode() for key, value in fields.items()}
+            for session_id, fields in zip(ids, hashes, strict=True)
+            if fields
+        }
+
+    async def is_of(self, user: ObjectId, session_id: str) -> bool:
+        """Whether a live session is the person's."""
+        (owner,) = await self._fields(session_id, "user")
+        return owner == str(user).encode()
 
     async def forget_list(self, user: ObjectId) -> None:
         """Removes the list of a person's sessions. Raises redis.RedisError."""
         await self._redis.delete(_list_name(user))
-
-    def session_id(self, refresh_token: str) -> str:
-        """The id of the session that a token of ours names. Raises UnauthenticatedError."""
-        return self._read(refresh_token)[0]
 
     async def _fields(self, session_id: str, *names: str) -> list[bytes | None]:
         found: Any = await self._redis.hmget(_name(session_id), list(names))
