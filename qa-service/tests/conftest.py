@@ -18,8 +18,8 @@ from intervai_shared.settings import load_settings
 from intervai_shared.testing import Person, running
 from qa_service.app import create_app
 from qa_service.container import QaContainer
-from qa_service.generation.model import open_model
 from qa_service.generation.schemas import GenerationRequest
+from qa_service.llm.model import open_model
 from qa_service.sessions.schemas import SessionStart
 from qa_service.settings import QaSettings
 from qa_service.worker import QaWorker, on_resources
@@ -155,7 +155,7 @@ def http(api: tuple[FastAPI, httpx.AsyncClient], person: Person) -> httpx.AsyncC
 @pytest.fixture
 async def worker(settings: QaSettings, container: QaContainer) -> AsyncIterator[QaWorker]:
     """What a worker process holds, with the provider as its model, on the resources of the API process."""
-    async with open_model(settings) as model:
+    async with open_model(settings, container.resources.mongo.db) as model:
         yield on_resources(container.resources, model, settings)
 
 
@@ -192,7 +192,7 @@ def attempt(container: QaContainer, worker: QaWorker, user: ObjectId) -> Call:
     """Does a job once, as its message would, and gives its record. Raises what makes the queue try again."""
 
     async def call(job_id: ObjectId) -> Document:
-        await worker.generator.run(job_id)
+        await worker.work.run(job_id)
         return await container.jobs.get(user, job_id)
 
     return call

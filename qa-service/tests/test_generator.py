@@ -45,7 +45,14 @@ async def test_a_generation_begins_the_session_and_tells_it_in_one_event(
     await attempt(job_id)
     assert (await container.sessions.get(user, session["_id"]))["status"] == "in-progress"
     told = await container.resources.mongo.db.events.find({"type": "questions.generated"}).to_list()
-    assert [event["data"] for event in told] == [{"user": str(user), "jobId": str(job_id), "count": 2}]
+    assert [event["data"] for event in told] == [
+        {
+            "user": str(user),
+            "jobId": str(job_id),
+            "count": 2,
+            "groups": [{"category": "SQL", "difficulty": "easy", "count": 2}],
+        }
+    ]
 
 
 async def test_each_question_keeps_what_the_model_wrote_and_which_model_it_was(

@@ -53,7 +53,7 @@ async def test_a_killed_run_goes_on_where_its_journal_ends(
 ) -> None:
     session = await start(questionCount=20)
     job_id = session["generation"]["jobId"]
-    run = asyncio.create_task(worker.generator.run(job_id))
+    run = asyncio.create_task(worker.work.run(job_id))
 
     async def killed(interview: Document) -> Any:
         run.cancel()

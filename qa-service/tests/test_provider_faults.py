@@ -14,9 +14,10 @@ from pydantic import ValidationError
 
 from intervai_shared.models import Document
 from qa_service.container import QaContainer
-from qa_service.generation.generator import InvalidReplyError
-from qa_service.generation.model import ModelUnavailableError, QuestionModel
+from qa_service.generation.prompt import questions_prompt
 from qa_service.generation.schemas import GeneratedSet
+from qa_service.llm.provider import Provider as Server
+from qa_service.llm.replies import InvalidReplyError, ModelUnavailableError
 
 Call = Callable[..., Awaitable[Any]]
 GIVEN_UP = "It did not work in 3 attempts. Please try again later."
@@ -72,7 +73,7 @@ async def test_a_reply_that_does_not_fit_is_not_kept_and_the_next_attempt_asks_a
     with pytest.raises(InvalidReplyError):
         await attempt(job_id)
     assert await texts(session) == []
-    assert await container.resources.mongo.db.generation_replies.count_documents({}) == 0
+    assert await container.resources.mongo.db.llm_calls.count_documents({}) == 0
     assert (await attempt(job_id))["status"] == "succeeded"
     assert await texts(session) == ["How?"]
 
@@ -171,14 +172,14 @@ async def test_a_provider_that_cannot_be_reached_or_is_silent_is_an_outage(monke
 
     server = await asyncio.start_server(takes_and_says_nothing, "127.0.0.1", 0)
     url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/v1"
-    monkeypatch.setattr("qa_service.generation.model.ASK_SECONDS", 0.2)
+    monkeypatch.setattr("qa_service.llm.provider.ASK_SECONDS", 0.2)
     interview = {"role": "r", "experience": "mid", "topics": ["SQL"], "count": 1, "difficulty": None, "exclude": []}
     async with AsyncOpenAI(api_key="none", base_url=url, max_retries=0) as client:
         with pytest.raises(ModelUnavailableError):
-            await QuestionModel(client, "m").ask({**interview, "jobDescription": None})
+            await Server(client, "m").ask(questions_prompt({**interview, "jobDescription": None}))
         server.close()
         with pytest.raises(ModelUnavailableError):
-            await QuestionModel(client, "m").ask({**interview, "jobDescription": None})
+            await Server(client, "m").ask(questions_prompt({**interview, "jobDescription": None}))
 
 
 @pytest.mark.parametrize("status", [400, 401, 404])
@@ -187,7 +188,7 @@ async def test_a_refused_request_fails_the_job_at_once_and_never_tells_the_key(
 ) -> None:
     key = os.environ["OPENAI_API_KEY"]
     provider.will(provider.failing(status, f"Incorrect API key provided: {key}."))
-    monkeypatch.setattr("qa_service.generation.model.log", structlog.get_logger())
+    monkeypatch.setattr("qa_service.llm.provider.log", structlog.get_logger())
     session = await start()
     with structlog.testing.capture_logs() as lines:
         job = await attempt(session["generation"]["jobId"])

@@ -14,14 +14,15 @@ from intervai_shared.models import Document, utc_now
 from intervai_shared.mongo import Database
 from qa_service.analytics.repository import TopicUses
 from qa_service.container import QaContainer
-from qa_service.generation.model import Reply
-from qa_service.generation.repository import ReplyJournal
+from qa_service.generation.prompt import questions_prompt
 from qa_service.jobs.repository import JobRepository
+from qa_service.llm.replies import Reply
+from qa_service.llm.repository import CallJournal
 from qa_service.questions.repository import QuestionRepository
 from qa_service.questions.service import new_question
 from qa_service.sessions.repository import SessionRepository
 
-REPOSITORIES = (SessionRepository, QuestionRepository, JobRepository, ReplyJournal, TopicUses)
+REPOSITORIES = (SessionRepository, QuestionRepository, JobRepository, CallJournal, TopicUses)
 CONTENT = {"text": "Why?", "answer": "", "difficulty": "easy", "category": "SQL", "keyPoints": [], "followUps": []}
 #: Queries without an answer.
 SILENT = {"insert", "begin", "put", "record", "delete_of_session"}
@@ -57,7 +58,7 @@ async def queries(recorder: Recorder, container: QaContainer, user: ObjectId) ->
     """Each query by its name, of whoever is given, on a session of `user` with all that belongs to it."""
     mongo = container.resources.mongo
     sessions, questions, jobs = SessionRepository(mongo.db), QuestionRepository(mongo.db), JobRepository(mongo.db)
-    journal, uses = ReplyJournal(mongo.db), TopicUses(mongo.db.topic_uses)
+    journal, uses = CallJournal(mongo.db), TopicUses(mongo.db.topic_uses)
     records = JobRecords(mongo.db.jobs, container.resources.live)
     session, now = ObjectId(), utc_now()
     question, job = new_question(session, CONTENT, source="custom"), JobRecords.new("generation", user)
@@ -67,7 +68,7 @@ async def queries(recorder: Recorder, container: QaContainer, user: ObjectId) ->
     await mongo.db.sessions.insert_one({"_id": session, "user": user, "status": "pending", "createdAt": now})
     await mongo.db.questions.insert_one({**question, "user": user})
     await mongo.db.jobs.insert_one(job)
-    await journal.put(user, mine, 0, reply)
+    await journal.put(user, mine, "0", questions_prompt({}), reply)
     await mongo.transaction(lambda t: uses.record(user, "sql", now, t))
     return {
         "SessionRepository.insert": lambda u: mongo.transaction(lambda t: sessions.insert(u, {"_id": ObjectId()}, t)),
@@ -90,8 +91,8 @@ async def queries(recorder: Recorder, container: QaContainer, user: ObjectId) ->
         "JobRepository.insert": lambda u: mongo.transaction(lambda t: jobs.insert(u, {"_id": ObjectId()}, t)),
         "JobRepository.get": lambda u: jobs.get(u, mine),
         "JobRecords.cancel": lambda u: records.cancel({"user": u}, mine),
-        "ReplyJournal.get": lambda u: journal.get(u, mine, 0),
-        "ReplyJournal.put": lambda u: journal.put(u, ObjectId(), 0, reply),
+        "CallJournal.get": lambda u: journal.get(u, mine, "0"),
+        "CallJournal.put": lambda u: journal.put(u, ObjectId(), "0", questions_prompt({}), reply),
         "TopicUses.record": lambda u: mongo.transaction(lambda t: uses.record(u, "go", now, t)),
         "TopicUses.by_topic": lambda _: uses.by_topic(now),
         "QuestionRepository.delete": lambda u: mongo.transaction(lambda t: questions.delete(u, own, t)),
@@ -204,5 +205,5 @@ async def _indexes(db: Database) -> dict[str, list[Keys]]:
 
 
 async def _things_of(user: ObjectId, db: Database) -> list[Document]:
-    names = ("sessions", "questions", "jobs", "generation_replies", "topic_uses")
+    names = ("sessions", "questions", "jobs", "llm_calls", "topic_uses")
     return [thing for name in names async for thing in db[name].find({"user": user})]

@@ -37,7 +37,7 @@ async def test_a_session_comes_with_its_job_its_message_and_its_event(
     assert event["data"] == {"user": str(person.id), "role": "Backend engineer", "topics": ["SQL", "Go"]}
     told, queued = sorted(await stored(container, "outbox"), key=lambda message: message["kind"])
     assert told["eventId"] == event["_id"]
-    assert (queued["name"], queued["queue"], queued["args"]) == ("generate_questions", "generation", [str(job["_id"])])
+    assert (queued["name"], queued["queue"], queued["args"]) == ("do_job", "generation", [str(job["_id"])])
     assert (told["state"], queued["state"]) == ("pending", "pending")
 
 

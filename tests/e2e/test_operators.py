@@ -71,7 +71,7 @@ async def _as_if_it_had_failed(job_id: ObjectId) -> str:
     """What a worker leaves behind that gave the job up."""
     now = datetime.now(UTC)
     letter = {
-        "_id": ObjectId(), "queue": "generation", "actor": "generate_questions", "args": [str(job_id)],
+        "_id": ObjectId(), "queue": "generation", "actor": "do_job", "args": [str(job_id)],
         "records": "jobs", "reason": "failed", "error": "as it is meant to", "traceback": None, "retries": 3,
         "trace": {"requestId": "request-1", "traceparent": ""}, "state": "dead",
         "sentAt": now, "diedAt": now, "closedAt": None,

@@ -79,7 +79,7 @@ def lay_on_its_way(mongo: MongoClient[Any], person: Person, session_id: str) -> 
     state = {"status": "running", "progress": 10, "attempt": 3, "leaseUntil": now, "error": None, "result": None}
     times = {"createdAt": now, "updatedAt": now}
     mongo.intervai_qa.jobs.insert_one({"_id": job, "topics": ["Go"], **record, **state, **times})
-    message = {"kind": "job", "name": "generate_questions", "queue": "generation", "args": [str(job)]}
+    message = {"kind": "job", "name": "do_job", "queue": "generation", "args": [str(job)]}
     mongo.intervai_qa.outbox.insert_one({**message, **sent})
     mine = mongo.intervai_auth.accounts.find_one({"_id": person.id})
     email = f"{account}@example.com"

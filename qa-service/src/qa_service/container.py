@@ -8,10 +8,11 @@ from intervai_shared.jobs import JobRecords
 from intervai_shared.resources import Resources, open_resources
 from qa_service.analytics import repository as analytics
 from qa_service.analytics.service import TrendingService, open_trending
-from qa_service.generation import repository as generation
 from qa_service.generation.service import GenerationService
 from qa_service.jobs import repository as jobs
 from qa_service.jobs.service import JobService
+from qa_service.jobs.starter import JobStarter
+from qa_service.llm import repository as llm
 from qa_service.questions import repository as questions
 from qa_service.questions.service import QuestionService
 from qa_service.sessions import repository as sessions
@@ -22,7 +23,7 @@ INDEXES = {
     **sessions.INDEXES,
     **questions.INDEXES,
     **jobs.INDEXES,
-    **generation.INDEXES,
+    **llm.INDEXES,
     **analytics.INDEXES,
 }
 
@@ -47,7 +48,8 @@ async def open_container(settings: QaSettings) -> AsyncIterator[QaContainer]:
         session_repository = sessions.SessionRepository(db)
         question_repository = questions.QuestionRepository(db)
         job_repository = jobs.JobRepository(db)
-        generations = GenerationService(resources, settings, session_repository, job_repository)
+        starter = JobStarter(resources, settings, job_repository)
+        generations = GenerationService(resources, settings, session_repository, starter)
         yield QaContainer(
             resources,
             SessionService(resources, session_repository, question_repository, generations),

@@ -13,11 +13,12 @@ from intervai_shared.settings import load_settings
 from qa_service.analytics.service import TrendingService, open_trending
 from qa_service.container import INDEXES
 from qa_service.events import EVENTS
-from qa_service.generation import tasks as generation
 from qa_service.generation.generator import GenerationStore, Generator
-from qa_service.generation.model import QuestionModel, open_model
-from qa_service.generation.repository import ReplyJournal
-from qa_service.generation.service import QUEUE
+from qa_service.generation.service import KIND as GENERATION
+from qa_service.jobs import tasks as jobs
+from qa_service.jobs.starter import QUEUE
+from qa_service.jobs.work import JobWork
+from qa_service.llm.model import LanguageModel, open_model
 from qa_service.privacy.holdings import HOLDINGS
 from qa_service.projections import PROJECTIONS
 from qa_service.questions.repository import QuestionRepository
@@ -36,7 +37,7 @@ class QaWorker:
     """What a worker process holds."""
 
     resources: Resources
-    generator: Generator
+    work: JobWork
     trending: TrendingService
     erasures: Erasures
 
@@ -44,22 +45,21 @@ class QaWorker:
 @asynccontextmanager
 async def open_worker(settings: QaSettings) -> AsyncIterator[QaWorker]:
     """Opens everything."""
-    async with open_resources(settings, INDEXES) as resources, open_model(settings) as model:
+    async with open_resources(settings, INDEXES) as resources, open_model(settings, resources.mongo.db) as model:
         yield on_resources(resources, model, settings)
 
 
-def on_resources(resources: Resources, model: QuestionModel, settings: QaSettings) -> QaWorker:
+def on_resources(resources: Resources, model: LanguageModel, settings: QaSettings) -> QaWorker:
     """The worker's parts, on what is open."""
     db = resources.mongo.db
-    store = GenerationStore(
+    store = GenerationStore(SessionRepository(db), QuestionRepository(db), resources.outbox)
+    work = JobWork(
         JobRecords(db.jobs, resources.live),
-        ReplyJournal(db),
-        SessionRepository(db),
-        QuestionRepository(db),
-        resources.outbox,
+        {
+            GENERATION: Generator(model, settings.generation_batch, store).work,
+        },
     )
-    generator = Generator(model, settings.generation_batch, store)
-    return QaWorker(resources, generator, open_trending(resources, settings), Erasures(resources, HOLDINGS))
+    return QaWorker(resources, work, open_trending(resources, settings), Erasures(resources, HOLDINGS))
 
 
 def create_worker() -> ServiceWorker[QaSettings, QaWorker]:
@@ -67,7 +67,7 @@ def create_worker() -> ServiceWorker[QaSettings, QaWorker]:
     settings = load_settings(QaSettings)
     threads = settings.generation_threads
     worker = ServiceWorker(settings, open_worker, threads=threads, events=EVENTS, subscribers=SUBSCRIBERS)
-    worker.actor(generation.generate_questions, QUEUE, records="jobs", bulk=True)
+    worker.actor(jobs.do_job, QUEUE, records="jobs", bulk=True)
     privacy.declare(worker)
     worker.on_events(privacy.handlers, PROJECTIONS)
     return worker

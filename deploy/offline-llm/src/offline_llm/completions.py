@@ -7,14 +7,12 @@ import uuid
 from collections.abc import Iterator
 from typing import Any
 
+from offline_llm.answers import ANSWERS
 from offline_llm.bank import Bank, normalised
-from offline_llm.composer import Interview, compose
 from offline_llm.schemas import SchemaError, plainest
 
 MODEL = "intervai-offline-1"
-QUESTIONS = "interview_questions"
-_INTERVIEW = re.compile(r"<interview>\s*(\{.*\})\s*</interview>", re.DOTALL)
-_FIELDS = ("text", "answer", "difficulty", "category", "keyPoints", "followUps")
+_FENCED = re.compile(r"<(\w+)>\s*(\{.*\})\s*</\1>", re.DOTALL)
 _CHUNK_CHARACTERS = 24
 
 
@@ -64,10 +62,9 @@ def chunks(completion: dict[str, Any], include_usage: bool) -> Iterator[dict[str
 
 
 def _content(bank: Bank, text: str, schema: tuple[str, dict[str, Any]] | None) -> str:
-    interview = _interview(text)
-    if schema and schema[0] == QUESTIONS and interview is not None:
-        questions = compose(bank, Interview.read(interview))
-        return json.dumps({"questions": [{name: question[name] for name in _FIELDS} for question in questions]})
+    data = _data(text)
+    if schema and schema[0] in ANSWERS and data is not None:
+        return json.dumps(ANSWERS[schema[0]](bank, data))
     if schema:
         return json.dumps(_instance(schema[1]))
     return _nearest(bank, text)
@@ -80,12 +77,13 @@ def _instance(schema: dict[str, Any]) -> Any:
         raise RequestError("the JSON schema is not of the supported subset") from error
 
 
-def _interview(text: str) -> dict[str, Any] | None:
-    if found := _INTERVIEW.search(text):
+def _data(text: str) -> dict[str, Any] | None:
+    """The JSON object that stands between two tags."""
+    if found := _FENCED.search(text):
         try:
-            data = json.loads(found[1])
+            data = json.loads(found[2])
         except (ValueError, RecursionError) as error:
-            raise RequestError("the interview is not JSON") from error
+            raise RequestError("what stands between the tags is not JSON") from error
         return data if isinstance(data, dict) else None
     return None
 

@@ -3,28 +3,22 @@
 import unicodedata
 from dataclasses import dataclass
 
-from bson import ObjectId
-from pydantic import ValidationError
-
-from intervai_shared.jobs import JobRecords, JobRun, PermanentError
+from intervai_shared.jobs import JobRun, PermanentError
 from intervai_shared.logs import log
 from intervai_shared.messaging.outbox import Outbox
 from intervai_shared.models import Document
 from intervai_shared.mongo import Session
-from qa_service.events import QuestionsGenerated
-from qa_service.generation.model import QuestionModel, Reply
-from qa_service.generation.repository import ReplyJournal
+from qa_service.events import QuestionsGenerated, grouped
+from qa_service.generation.prompt import questions_prompt
 from qa_service.generation.schemas import GeneratedSet
+from qa_service.llm.model import Caller, LanguageModel
+from qa_service.llm.replies import InvalidReplyError, Reply
 from qa_service.questions.repository import QuestionRepository
 from qa_service.questions.service import new_question
 from qa_service.sessions.repository import SessionRepository
 
 #: Punctuation that tells apart what is asked about: C and C#, `&` and `*`.
 _MEANINGFUL = frozenset("#&*/%@")
-
-
-class InvalidReplyError(Exception):
-    """The reply is cut, or does not fit the schema: worth another attempt."""
 
 
 class RepeatedError(Exception):
@@ -35,8 +29,6 @@ class RepeatedError(Exception):
 class GenerationStore:
     """What a generation reads and writes."""
 
-    records: JobRecords
-    journal: ReplyJournal
     sessions: SessionRepository
     questions: QuestionRepository
     outbox: Outbox
@@ -45,21 +37,15 @@ class GenerationStore:
 class Generator:
     """Makes the questions of a job, `batch` at most in one call of the model."""
 
-    def __init__(self, model: QuestionModel, batch: int, store: GenerationStore) -> None:
+    def __init__(self, model: LanguageModel, batch: int, store: GenerationStore) -> None:
         self._model = model
         self._batch = batch
-        self._records = store.records
-        self._journal = store.journal
         self._sessions = store.sessions
         self._questions = store.questions
         self._outbox = store.outbox
 
-    async def run(self, job_id: ObjectId) -> None:
-        """Does a generation. Idempotent: the job's lease lets one run at a time in, its replies are journalled, and
-        its questions are stored in the same transaction that ends it."""
-        await self._records.run(job_id, self._generate)
-
-    async def _generate(self, run: JobRun) -> Document:
+    async def work(self, run: JobRun) -> Document:
+        """One attempt: its replies are journalled, its questions are stored in the transaction that ends the job."""
         user, session_id = run.document["user"], run.document["session"]
         await run.progress(10)
         while True:
@@ -86,7 +72,7 @@ class Generator:
         for call in range(2 * wanted):
             ask = min(batch, wanted - len(found))
             interview = _interview(run.document, session, ask, known + [question["text"] for question in found])
-            kept = await self._journal.get(run.document["user"], run.id, call)
+            kept = await self._model.kept(_caller(run), str(call))
             reply = kept or await self._ask(run, call, interview)
             if reply.cut:
                 batch = max(1, ask // 2)
@@ -101,18 +87,11 @@ class Generator:
         return found
 
     async def _ask(self, run: JobRun, call: int, interview: Document) -> Reply:
-        """A reply that is fit for use, or cut, and kept. One that is not is not kept: another attempt asks again."""
-        reply = await self._model.ask(interview)
+        """A reply that is fit for use, or cut."""
+        prompt = questions_prompt(interview)
+        reply = await self._model.ask(_caller(run), str(call), prompt, GeneratedSet.model_validate_json)
         if reply.cut and interview["count"] == 1:
             raise InvalidReplyError
-        if not reply.cut:
-            try:
-                GeneratedSet.model_validate_json(reply.content)
-            except ValidationError as error:
-                wrong = {"model": reply.model, "problems": error.error_count()}
-                log.warning("reply does not fit the schema", jobId=str(run.id), **wrong)
-                raise InvalidReplyError from error
-        await self._journal.put(run.document["user"], run.id, call, reply)
         return reply
 
     async def _store(self, run: JobRun, questions: list[Document]) -> Document:
@@ -134,11 +113,15 @@ class Generator:
             await run.succeed(transaction, result=result)
             await self._questions.insert(user, numbered, transaction)
             await self._sessions.begin(user, session_id, transaction)
-            generated = QuestionsGenerated(user=user, job_id=run.id, count=len(numbered))
+            generated = QuestionsGenerated(user=user, job_id=run.id, count=len(numbered), groups=grouped(numbered))
             await self._outbox.add_event(transaction, session_id, generated)
 
         await self._outbox.transaction(effect)
         return {"result": result}
+
+
+def _caller(run: JobRun) -> Caller:
+    return Caller(run.document["user"], run.id)
 
 
 def _interview(job: Document, session: Document, count: int, exclude: list[str]) -> Document:

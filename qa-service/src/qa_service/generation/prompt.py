@@ -1,10 +1,12 @@
-"""The prompt. Change it, and its version changes with it: the version is stored with each reply."""
+"""The prompt of questions. Change it, and its version changes with it: the version is stored with each reply."""
 
-from typing import Any
-
-import orjson
+from intervai_shared.models import Document
+from qa_service.generation.schemas import reply_schema
+from qa_service.llm.prompt import Prompt
 
 VERSION = "questions-2"
+#: The offline model knows by it what is asked.
+NAME = "interview_questions"
 
 _SYSTEM = """\
 You prepare people for job interviews. You get the description of an interview as JSON between the lines <interview> and
@@ -22,12 +24,6 @@ Write exactly `count` interview questions with model answers that fit the role, 
 """
 
 
-def messages(interview: dict[str, Any]) -> list[dict[str, str]]:
-    """The messages of a call. `interview`: role, experience, topics, count, difficulty, exclude, jobDescription."""
-    data = orjson.dumps({"task": "questions", **interview}).decode()
-    # A closing tag inside the data would end the fence; in JSON '<' may be written as an escape.
-    fenced = data.replace("<", "\\u003c")
-    return [
-        {"role": "system", "content": _SYSTEM},
-        {"role": "user", "content": f"<interview>\n{fenced}\n</interview>"},
-    ]
+def questions_prompt(interview: Document) -> Prompt:
+    """`interview`: role, experience, topics, count, difficulty, exclude, jobDescription."""
+    return Prompt(NAME, VERSION, _SYSTEM, {"task": "questions", **interview}, reply_schema(), tag="interview")

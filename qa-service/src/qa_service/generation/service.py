@@ -5,25 +5,24 @@ from typing import Any
 from bson import ObjectId
 
 from intervai_shared.errors import ConflictError, NotFoundError
-from intervai_shared.jobs import JobRecords
 from intervai_shared.models import Document
 from intervai_shared.mongo import Session
 from intervai_shared.resources import Resources
 from qa_service.generation.schemas import GenerationRequest
-from qa_service.jobs.repository import JobRepository
+from qa_service.jobs.starter import JobStarter
 from qa_service.sessions.repository import SessionRepository
 from qa_service.settings import QaSettings
 
 KIND = "generation"
-ACTOR = "generate_questions"
-QUEUE = "generation"
+#: What a question with its answer takes, about.
+TOKENS_OF_A_QUESTION = 400
 
 
 class GenerationService:
     """Starts generations; the worker's `Generator` does them."""
 
     def __init__(
-        self, resources: Resources, settings: QaSettings, sessions: SessionRepository, jobs: JobRepository
+        self, resources: Resources, settings: QaSettings, sessions: SessionRepository, jobs: JobStarter
     ) -> None:
         self._resources = resources
         self._settings = settings
@@ -32,8 +31,7 @@ class GenerationService:
 
     async def check_may_start(self, user: ObjectId) -> None:
         """Counts one generation of the user. Raises TooManyRequestsError, and UnavailableError when too many wait."""
-        await self._resources.backpressure.check(QUEUE, self._settings.queue_limit_generation)
-        await self._resources.limits.hit(KIND, self._settings.rate_limit_generation, str(user))
+        await self._jobs.check(user, KIND, self._settings.rate_limit_generation)
 
     async def start(self, user: ObjectId, session_id: ObjectId, wanted: GenerationRequest) -> Document:
         """Queues a generation of more questions; the job record.
@@ -61,8 +59,13 @@ class GenerationService:
         self, transaction: Session, user: ObjectId, session_id: ObjectId, count: int, **extra: Any
     ) -> Document:
         """Writes the job record and its message in the caller's transaction."""
-        job = JobRecords.new(KIND, user, session=session_id, count=count, **extra)
-        await self._jobs.insert(user, job, transaction)
-        is_bulk = count >= self._settings.generation_bulk_from
-        await self._resources.outbox.add_job(transaction, ACTOR, QUEUE, str(job["_id"]), bulk=is_bulk)
-        return job
+        return await self._jobs.add(
+            transaction,
+            user,
+            KIND,
+            bulk=count >= self._settings.generation_bulk_from,
+            estimate_tokens=count * TOKENS_OF_A_QUESTION,
+            session=session_id,
+            count=count,
+            **extra,
+        )

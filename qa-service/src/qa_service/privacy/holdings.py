@@ -28,7 +28,7 @@ HOLDINGS = Holdings(
         ),
         Holding("jobs", shown=("kind", "session", "status", "count", "error", *_TIMES), jobs=True),
         # The raw replies of the model: what they became are the questions.
-        Holding("generation_replies"),
+        Holding("llm_calls"),
         # Made of the topics of the sessions.
         Holding("topic_uses", is_projection=True),
     )

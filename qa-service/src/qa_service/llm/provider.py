@@ -1,20 +1,18 @@
-"""The language model: OpenAI's chat completions with structured output, from OpenAI or a server that speaks its API."""
+"""A provider of language models: OpenAI's chat completions, from OpenAI or a server that speaks its API."""
 
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
 from typing import Any
 
 import openai
 from openai import AsyncOpenAI
 from prometheus_client import Counter
 
-from intervai_shared.errors import OutageError
 from intervai_shared.jobs import PermanentError
 from intervai_shared.logs import log
-from qa_service.generation import prompt
-from qa_service.generation.schemas import reply_schema
+from qa_service.llm.prompt import Prompt
+from qa_service.llm.replies import ModelUnavailableError, Reply
 from qa_service.settings import QaSettings
 
 TOKENS = Counter("intervai_llm_tokens_total", "Tokens used", ["model", "direction"])
@@ -33,29 +31,14 @@ ASK_SECONDS = 100.0
 CONNECT_SECONDS = 5.0
 
 
-class ModelUnavailableError(OutageError):
-    """The language model cannot be reached or is too busy. Jobs wait for it without using up their attempts."""
-
-
-@dataclass(frozen=True)
-class Reply:
-    """A raw reply. `model` is the one that really answered; `cut`: it hit the token limit, so ask for fewer."""
-
-    content: str
-    model: str
-    input_tokens: int
-    output_tokens: int
-    cut: bool = False
-
-
-class QuestionModel:
-    """Asks for questions."""
+class Provider:
+    """One server and one model of it."""
 
     def __init__(self, client: AsyncOpenAI, model: str) -> None:
         self._client = client
         self._model = model
 
-    async def ask(self, interview: dict[str, Any]) -> Reply:
+    async def ask(self, prompt: Prompt) -> Reply:
         """The raw reply to one call; transient faults are tried again by the client (429 and 5xx, with Retry-After).
 
         Raises:
@@ -63,14 +46,12 @@ class QuestionModel:
             ModelUnavailableError: it cannot be reached, or is too busy.
             openai.OpenAIError: it did not work for now.
         """
-        messages: Any = prompt.messages(interview)
-        schema: Any = {"name": "interview_questions", "strict": True, "schema": reply_schema()}
+        messages: Any = prompt.messages()
+        response_format: Any = prompt.response_format()
         try:
             async with asyncio.timeout(ASK_SECONDS):
                 completion = await self._client.chat.completions.create(
-                    model=self._model,
-                    messages=messages,
-                    response_format={"type": "json_schema", "json_schema": schema},
+                    model=self._model, messages=messages, response_format=response_format
                 )
         except (TimeoutError, openai.APIConnectionError) as error:
             raise ModelUnavailableError("The language model cannot be reached.") from error
@@ -103,7 +84,7 @@ def _reply(completion: Any) -> Reply:
 
 
 @asynccontextmanager
-async def open_model(settings: QaSettings) -> AsyncIterator[QuestionModel]:
+async def open_provider(settings: QaSettings) -> AsyncIterator[Provider]:
     """The client, for the life of a process."""
     client = AsyncOpenAI(
         api_key=settings.openai_api_key.get_secret_value(),
@@ -112,4 +93,4 @@ async def open_model(settings: QaSettings) -> AsyncIterator[QuestionModel]:
         max_retries=2,
     )
     async with client:
-        yield QuestionModel(client, settings.openai_model)
+        yield Provider(client, settings.openai_model)

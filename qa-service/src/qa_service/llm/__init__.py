@@ -1,0 +1,1 @@
+"""The language model: how it is asked, what it costs, what it has said."""
