@@ -25,6 +25,16 @@ def test_a_port_that_another_program_took_is_chosen_anew(state: State) -> None:
         assert state.ports(["mongo"])["mongo"] != taken
 
 
+def test_a_port_that_is_spoken_for_is_given_to_nobody(state: State, monkeypatch: pytest.MonkeyPatch) -> None:
+    three = range(PORT_RANGE.start, PORT_RANGE.start + 3)
+    monkeypatch.setattr("intervai_local.state.PORT_RANGE", three)
+    monkeypatch.setattr("intervai_local.state.is_free", lambda _: True)
+    gateway = three[1]
+    assert set(state.ports(["mongo", "valkey"], excluding={gateway}).values()) == {three[0], three[2]}
+    remembered = state.ports(["mongo"])["mongo"]
+    assert state.ports(["mongo"], excluding={remembered})["mongo"] == gateway
+
+
 def test_a_running_process_keeps_its_port(state: State) -> None:
     own = state.ports(["mongo"])["mongo"]
     with socket.create_server(("127.0.0.1", own)):

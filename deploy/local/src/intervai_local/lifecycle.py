@@ -60,7 +60,7 @@ class Suite:
 
     def _new_plan(self, gateway_port: int) -> Plan:
         counts = dict(parts.COUNTS)
-        ports = self.state.ports([*parts.PART_PORTS, *parts.instances(counts)])
+        ports = self.state.ports([*parts.PART_PORTS, *parts.instances(counts)], excluding={gateway_port})
         caller = environment.caller()
         self.state.write("suite.json", {"gateway_port": gateway_port, "environment": caller, "counts": counts})
         return Plan(self.state, caller, {**ports, "gateway": gateway_port}, self.state.secrets(), counts)
@@ -69,7 +69,7 @@ class Suite:
         """The plan of the running suite, with its own environment, and with other instance counts if given."""
         saved = self.state.read("suite.json")
         wanted, running = counts or saved["counts"], [*parts.PART_PORTS, *parts.instances(saved["counts"])]
-        ports = self.state.ports({*running, *parts.instances(wanted)}, running)
+        ports = self.state.ports({*running, *parts.instances(wanted)}, running, excluding={saved["gateway_port"]})
         ports["gateway"] = saved["gateway_port"]
         return Plan(self.state, saved["environment"], ports, self.state.secrets(), wanted)
 

@@ -128,17 +128,20 @@ class State:
     def write(self, name: str, content: dict[str, Any]) -> None:
         write_private(self.root / name, json.dumps(content, indent=1))
 
-    def ports(self, names: Iterable[str], running: Iterable[str] = ()) -> dict[str, int]:
+    def ports(
+        self, names: Iterable[str], running: Iterable[str] = (), excluding: Collection[int] = ()
+    ) -> dict[str, int]:
         """The port of each name: the remembered one unless another program took it.
 
         Args:
             running: names whose process is up, so that a port in use is its own.
+            excluding: ports that are free now, but spoken for, like the gateway's.
         """
         remembered, keep, chosen = self.read("ports.json"), set(running), dict[str, int]()
         for name in names:
             port = remembered.get(name)
-            if port is None or (name not in keep and not is_free(port)):
-                port = free_port(excluding={*remembered.values(), *chosen.values()})
+            if port is None or (name not in keep and (port in excluding or not is_free(port))):
+                port = free_port(excluding={*remembered.values(), *chosen.values(), *excluding})
             chosen[name] = port
         self.write("ports.json", {**remembered, **chosen})
         return chosen
