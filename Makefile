@@ -72,7 +72,7 @@ test: $(READY) ## all tests, on fresh suites of their own; ARGS="-k export" choo
 ifdef ARGS
 	@$(TEST_SUITE) exec -- $(VENV)/pytest $(ARGS)
 else
-	@$(TEST_SUITE) exec -- $(VENV)/pytest --ignore=tests
+	@$(TEST_SUITE) exec -- $(VENV)/pytest
 	@$(TEST_SUITE) exec -- $(VENV)/pytest tests
 endif
 
