@@ -50,7 +50,8 @@ class Handler(BaseHTTPRequestHandler):
             return self.stream()
         told = {"method": self.command, "path": self.path, "headers": dict(self.headers), "size": len(body)}
         filling = " " * 5000 if self.path.endswith("/long") else ""
-        return self.send(200, (json.dumps(told | {"port": self.backend.port}) + filling).encode())
+        status = 404 if self.path.endswith("/refused") else 200
+        return self.send(status, (json.dumps(told | {"port": self.backend.port}) + filling).encode())
 
     def send(self, status: int, body: bytes) -> None:
         self.send_response(status)
@@ -84,6 +85,7 @@ class Edge:
     internal: httpx.Client
     backends: dict[str, list[Backend]]
     port: int
+    log: Path
 
 
 def serve(backend: Backend) -> ThreadingHTTPServer:
@@ -104,7 +106,7 @@ def start_traefik(state: State, backends: dict[str, list[Backend]], scale: str) 
         process = subprocess.Popen(command, env={**os.environ, "RATE_LIMIT_SCALE": scale}, stdout=log, stderr=log)
     public = httpx.Client(base_url=f"http://127.0.0.1:{ports['gateway']}", trust_env=False)
     internal = httpx.Client(base_url=f"http://127.0.0.1:{ports['internal']}", trust_env=False)
-    return process, Edge(public, internal, backends, ports["gateway"])
+    return process, Edge(public, internal, backends, ports["gateway"], state.logs / "traefik.log")
 
 
 def await_routes(edge: Edge, process: subprocess.Popen[bytes], log: Path) -> None:

@@ -4,6 +4,7 @@ import socket
 import time
 from collections.abc import Callable
 from itertools import pairwise
+from pathlib import Path
 from typing import Any, Protocol
 
 import httpx
@@ -15,6 +16,7 @@ class Edge(Protocol):
     internal: httpx.Client
     backends: dict[str, list[Any]]
     port: int
+    log: Path
 
 
 TRICKS = [
@@ -50,6 +52,18 @@ def test_no_path_reaches_what_is_internal(edge: Edge, target: str) -> None:
     before = [len(item.seen) for group in edge.backends.values() for item in group]
     assert raw_status(edge.port, target) in {400, 404}
     assert [len(item.seen) for group in edge.backends.values() for item in group] == before
+
+
+def test_a_path_that_holds_a_secret_is_in_no_log_of_the_gateway(edge: Edge) -> None:
+    for path in ("shared/sessions/SECRET", "shared/templates/SECRET", "users/erasures/SECRET", "sessions/no-secret"):
+        assert edge.public.get(f"/api/v1/{path}/refused").status_code == 404
+    assert edge.public.post("/api/v1/shared/templates/SECRET/refused").status_code == 404
+    assert edge.public.get("/api/v1/sessions/last/refused").status_code == 404
+    deadline = time.monotonic() + 10
+    while "/api/v1/sessions/last" not in (log := edge.log.read_text()) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert "/api/v1/sessions/no-secret" in log
+    assert "SECRET" not in log
 
 
 def test_services_call_each_other_through_the_internal_entry_point(edge: Edge) -> None:

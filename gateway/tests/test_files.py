@@ -23,6 +23,14 @@ ROUTES = {
     "/api/v1/questions/search": "qa-service",
     "/api/v1/templates": "qa-service",
     "/api/v1/analytics/trending": "qa-service",
+    "/api/v1/attempts/5f": "qa-service",
+    "/api/v1/interviews/5f/answers": "qa-service",
+    "/api/v1/reviews/due": "qa-service",
+    "/api/v1/collections/5f/questions": "qa-service",
+    "/api/v1/resumes/uploads": "qa-service",
+    "/api/v1/usage": "qa-service",
+    "/api/v1/shared/sessions/secret": "qa-service",
+    "/api/v1/users/erasures/secret": "user-service",
     "/api/v1/exports/5f/download": "export-service",
 }
 CLOSED = ["/", "/internal/x", "/health/ready", "/metrics", "/api/v1/internal", "/api/v1/authentic", "/api/v2/auth"]
@@ -42,6 +50,14 @@ def test_every_public_route_leads_to_its_service(path: str, service: str) -> Non
 @pytest.mark.parametrize("path", CLOSED)
 def test_nothing_else_is_public(path: str) -> None:
     assert [name for name, router in PUBLIC.items() if matches(router, path)] == []
+
+
+@pytest.mark.parametrize("path", ["/api/v1/shared/sessions/secret", "/api/v1/users/erasures/secret"])
+def test_a_path_that_holds_a_secret_goes_first_to_routers_that_log_nothing(path: str) -> None:
+    found = sorted((router for router in PUBLIC.values() if matches(router, path)), key=lambda one: -one["priority"])
+    silent = [router for router in found if router.get("observability") == {"accessLogs": False}]
+    assert found[: len(silent)] == silent
+    assert silent[-1]["priority"] > max((one["priority"] for one in found if one not in silent), default=0)
 
 
 def test_internal_prefixes_are_on_the_internal_entry_point_alone() -> None:
