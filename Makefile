@@ -57,8 +57,8 @@ events: $(READY) ## the event log: SERVICE=qa-service TYPE=session.created FOLLO
 	@$(SUITE) with --service "$(SERVICE)" -- $(VENV)/python -m intervai_shared.events print \
 		$(addprefix --type ,$(TYPE)) $(if $(FOLLOW),--follow) $(ARGS)
 
-replay: $(READY) ## build a projection anew from the event log: SERVICE=qa-service PROJECTION=trending
-	@$(SUITE) with --service "$(SERVICE)" -- $(VENV)/python -m intervai_shared.events replay "$(PROJECTION)"
+replay: $(READY) ## build projections anew from the event log: SERVICE=qa-service; PROJECTION=trending only that
+	@$(SUITE) with --service "$(SERVICE)" -- $(VENV)/python -m intervai_shared.events replay $(PROJECTION)
 
 backup: $(READY) ## back up databases and files while the suite runs: TO=backups/monday
 	@$(SUITE) with -- $(VENV)/python -m intervai_backup backup "$(TO)"
@@ -81,7 +81,7 @@ chaos: $(READY) ## break everything, then count (15 min): FAULTS=200 REQUESTS=50
 		--report docs/reliability.md $(ARGS)
 
 bench: $(READY) ## measure a running suite: TARGET=main-job
-	@$(VENV)/python deploy/bench/$(subst -,_,$(TARGET)).py
+	@$(SUITE) with -- $(VENV)/python deploy/bench/$(subst -,_,$(TARGET)).py
 
 lint: $(READY) ## formatting, types, imports, gateway and container files
 	$(VENV)/ruff check .

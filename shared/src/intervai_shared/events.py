@@ -1,10 +1,10 @@
 """The event log on the command line, with a service's settings in the environment.
 
 python -m intervai_shared.events print [--type TYPE]... [--aggregate ID] [--since TIME] [--limit N] [--follow]
-python -m intervai_shared.events replay PROJECTION
+python -m intervai_shared.events replay [PROJECTION]
 
-`print` writes one JSON line an event, the oldest first. The package of the service has `events.EVENTS`, its catalogue,
-and may have `projections.PROJECTIONS`.
+`print` writes one JSON line an event, the oldest first; `replay` builds a projection anew, or all of the service. The
+package of the service has `events.EVENTS`, its catalogue, and may have `projections.PROJECTIONS`.
 """
 
 import argparse
@@ -55,7 +55,8 @@ def parse(arguments: list[str]) -> argparse.Namespace:
     shows.add_argument("--since", type=_time, help="RFC 3339 date or time, UTC when it names no zone")
     shows.add_argument("--limit", type=_count, help="only the newest so many of them")
     shows.add_argument("--follow", action="store_true", help="go on with each new event, until Ctrl-C")
-    commands.add_parser("replay", help="build a projection anew").add_argument("projection")
+    replays = commands.add_parser("replay", help="build projections anew")
+    replays.add_argument("projection", nargs="?", help="only this one; default: all, one after the other")
     return parser.parse_args(arguments)
 
 
@@ -68,7 +69,8 @@ async def run(options: argparse.Namespace) -> None:
     database = mongo.connect(settings)
     try:
         if options.command == "replay":
-            await _replay(Replay(database, catalogue, _projection(package, options.projection)))
+            for projection in _projections(package, options.projection):
+                await _replay(Replay(database, catalogue, projection), projection.name)
         else:
             await _print(EventLog(database.db, catalogue), options)
     finally:
@@ -82,19 +84,20 @@ async def _print(event_log: EventLog, options: argparse.Namespace) -> None:
         print(orjson.dumps(event).decode(), flush=options.follow)
 
 
-async def _replay(replay: Replay) -> None:
+async def _replay(replay: Replay, name: str) -> None:
     await replay.run()
-    print(f"built anew from {replay.applied} events")
+    print(f"{name}: built anew from {replay.applied} events", flush=True)
 
 
-def _projection(package: str, name: str) -> Projection:
+def _projections(package: str, name: str | None) -> list[Projection]:
+    """The one of this name, or all."""
     has_some = find_spec(f"{package}.projections")
     known: list[Projection] = import_module(f"{package}.projections").PROJECTIONS if has_some else []
-    for projection in known:
-        if projection.name == name:
-            return projection
-    names = ", ".join(projection.name for projection in known) or "none"
-    raise LookupError(f"there is no projection {name} here; there are: {names}")
+    wanted = [projection for projection in known if name in (None, projection.name)]
+    if not wanted:
+        names = ", ".join(projection.name for projection in known) or "none"
+        raise LookupError(f"there is no projection {name or 'at all'} here; there are: {names}")
+    return wanted
 
 
 def _object_id(value: str) -> ObjectId:

@@ -82,10 +82,14 @@ class JobRecords:
 
     @staticmethod
     def new(kind: str, user: ObjectId | None, **fields: Any) -> Document:
-        """A record to insert with the change that asks for the job."""
+        """A record to insert with the change that asks for the job. Raises ValueError when one of `fields` has the name
+        of a field of every record: the lease would no longer hold."""
         now = utc_now()
         state = {"status": "queued", "progress": 0, "attempt": 0, "leaseUntil": None, "error": None, "result": None}
-        return {"_id": ObjectId(), "kind": kind, "user": user, **state, "createdAt": now, "updatedAt": now, **fields}
+        record = {"_id": ObjectId(), "kind": kind, "user": user, **state, "createdAt": now, "updatedAt": now}
+        if taken := record.keys() & fields.keys():
+            raise ValueError(f"fields of every job record: {sorted(taken)}")
+        return {**record, **fields}
 
     async def announce(self, job_id: ObjectId, **update: Any) -> None:
         """Tells those who watch the job."""

@@ -36,7 +36,14 @@ async def add(event, view, session):
     await view["sizes"].insert_one({"size": event["data"]["size"]}, session=session)
 
 
-PROJECTIONS = [Projection("sizes", {"sizes": []}, {"thing.made": add})]
+async def count(event, view, session):
+    await view["counts"].update_one({"_id": "things"}, {"$inc": {"n": 1}}, upsert=True, session=session)
+
+
+PROJECTIONS = [
+    Projection("sizes", {"sizes": []}, {"thing.made": add}),
+    Projection("counts", {"counts": []}, {"thing.made": count, "thing.sold": count}),
+]
 """
 
 
@@ -104,11 +111,24 @@ async def test_a_reader_that_has_enough_ends_it_quietly(command: Call, write: Ca
 
 async def test_a_projection_is_replayed_by_its_name(command: Call, write: Call, mongo: Mongo) -> None:
     await write(1, 2)
-    assert await outcome(await command("replay", "sizes")) == (0, ["built anew from 2 events"], "")
+    assert await outcome(await command("replay", "sizes")) == (0, ["sizes: built anew from 2 events"], "")
     state = await mongo.db.projections.find_one({"_id": "sizes"})
     assert state
     sizes = [found["size"] async for found in mongo.db[f"sizes.{state['active']}"].find()]
     assert sorted(sizes) == [1, 2]
+    assert await mongo.db.projections.find_one({"_id": "counts"}) is None
+
+
+async def test_all_projections_are_replayed_when_none_is_named(
+    command: Call, write: Call, stored_event: Call, mongo: Mongo
+) -> None:
+    await write(1)
+    await stored_event("thing.sold", 1, {"price": 3})
+    told = ["sizes: built anew from 1 events", "counts: built anew from 2 events"]
+    assert await outcome(await command("replay")) == (0, told, "")
+    state = {found["_id"]: found["active"] async for found in mongo.db.projections.find()}
+    assert await mongo.db[f"counts.{state['counts']}"].find_one() == {"_id": "things", "n": 2}
+    assert await mongo.db[f"sizes.{state['sizes']}"].count_documents({"size": 1}) == 1
 
 
 async def test_what_cannot_be_done_is_said_in_one_line(command: Call, stored_event: Call) -> None:
@@ -117,7 +137,7 @@ async def test_what_cannot_be_done_is_said_in_one_line(command: Call, stored_eve
     assert (code, complaint.count("\n")) == (1, 1)
     assert "thing.made version 2, known here are 1 to 1" in complaint
     code, _, complaint = await outcome(await command("replay", "colours"))
-    assert (code, complaint) == (1, "there is no projection colours here; there are: sizes\n")
+    assert (code, complaint) == (1, "there is no projection colours here; there are: sizes, counts\n")
     for wrong in (["--aggregate", "7"], ["--since", "yesterday"], ["--limit", "-1"]):
         code, _, complaint = await outcome(await command("print", *wrong))
         assert (code, "Traceback" in complaint) == (2, False)

@@ -18,6 +18,12 @@ def test_an_answer_names_its_age_and_its_version() -> None:
     assert answer.headers["ETag"].startswith('"')
 
 
+def test_what_is_only_for_one_person_is_kept_by_their_own_cache_alone() -> None:
+    etag = cacheable_json(asked(), {"a": [1]}, 0, scope="private").headers["ETag"]
+    same = cacheable_json(asked(etag), {"a": [1]}, 0, scope="private")
+    assert (same.status_code, same.headers["Cache-Control"]) == (304, "private, max-age=0")
+
+
 def test_the_version_follows_the_content_alone() -> None:
     first, same, other = (cacheable_json(asked(), content, 300).headers["ETag"] for content in ([1], [1], [2]))
     assert first == same != other

@@ -201,3 +201,48 @@ async def test_a_number_that_another_took_meanwhile_begins_the_transaction_again
     await outbox.transaction(body)
     [event] = await mongo.db.events.find({"aggregateId": thing}).to_list()
     assert (len(tries), event["data"]["size"]) == (2, 2)
+
+
+async def test_the_events_of_several_aggregates_are_numbered_and_sent_like_single_ones(
+    outbox: Outbox, mongo: Mongo
+) -> None:
+    old, new = ObjectId(), ObjectId()
+
+    async def first(session: Session) -> None:
+        await outbox.add_event(session, old, ThingMade(size=1))
+
+    async def several(session: Session) -> None:
+        await outbox.add_events(session, [(old, ThingMade(size=2)), (new, ThingMade(size=3))])
+        await outbox.add_events(session, [])
+
+    await outbox.transaction(first)
+    await outbox.transaction(several)
+    logged = await mongo.db.events.find().sort([("aggregateId", 1), ("sequence", 1)]).to_list()
+    found = [(event["aggregateId"], event["sequence"], event["data"]["size"]) for event in logged]
+    assert found == [(old, 1, 1), (old, 2, 2), (new, 1, 3)]
+    assert logged[0]["_id"] < logged[1]["_id"]
+    sent = {message["eventId"]: message["args"][0]["sequence"] for message in await pending(mongo)}
+    assert sent == {event["_id"]: event["sequence"] for event in logged}
+
+
+async def test_several_events_at_a_time_leave_no_gap_and_no_number_twice(outbox: Outbox, mongo: Mongo) -> None:
+    things = [ObjectId(), ObjectId()]
+
+    async def several(session: Session) -> None:
+        await outbox.add_events(session, [(thing, ThingMade(size=1)) for thing in things])
+
+    await asyncio.gather(*[outbox.transaction(several) for _ in range(5)])
+    for thing in things:
+        logged = await mongo.db.events.find({"aggregateId": thing}).sort("_id", 1).to_list()
+        assert [event["sequence"] for event in logged] == [1, 2, 3, 4, 5]
+
+
+async def test_two_events_of_one_aggregate_in_one_go_are_refused(outbox: Outbox, mongo: Mongo) -> None:
+    thing = ObjectId()
+
+    async def twice(session: Session) -> None:
+        await outbox.add_events(session, [(thing, ThingMade(size=1)), (thing, ThingMade(size=2))])
+
+    with pytest.raises(ValueError, match="one event of each"):
+        await outbox.transaction(twice)
+    assert await mongo.db.events.count_documents({}) == 0

@@ -78,13 +78,17 @@ class _Recorder:
         self._messages: list[Message] = []
         self.status = 500
         self.media_type = ""
+        self.is_secret = False
         self.body = bytearray()
 
     async def send(self, message: Message) -> None:
         self._messages.append(message)
         if message["type"] == "http.response.start":
             self.status = message["status"]
-            self.media_type = MutableHeaders(raw=message["headers"]).get("content-type", "")
+            headers = MutableHeaders(raw=message["headers"])
+            self.media_type = headers.get("content-type", "")
+            # What nobody may store holds a secret that is shown once: we do not store it either.
+            self.is_secret = self.status < 400 and headers.get("cache-control") == "no-store"
         elif message["type"] == "http.response.body":
             self.body += message.get("body", b"")
 
@@ -96,7 +100,7 @@ class _Recorder:
 async def _settle(execution: Execution, answer: _Recorder | None) -> None:
     """When this fails nothing is lost: the lease ends by itself, and what was committed is not done again."""
     try:
-        if answer is None or answer.status >= 500 or answer.status in PASSING:
+        if answer is None or answer.status >= 500 or answer.status in PASSING or answer.is_secret:
             await execution.release()
         else:
             await execution.keep(Answer(answer.status, answer.media_type, bytes(answer.body)))

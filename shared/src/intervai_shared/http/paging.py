@@ -34,10 +34,17 @@ class ListOrder:
         """Where a page begins; None: at the top. Raises InvalidError when this is no cursor of this list."""
         return decode_cursor(cursor, list(self.keys.values())) if cursor else None
 
-    async def find(self, collection: Collection, where: Document, limit: int, after: Position | None) -> list[Document]:
-        """The first `limit` documents after a position."""
+    async def find(
+        self,
+        collection: Collection,
+        where: Document,
+        limit: int,
+        after: Position | None,
+        fields: Document | None = None,
+    ) -> list[Document]:
+        """The first `limit` documents after a position; `fields`: a projection, which must leave the sort keys."""
         following = {**where, "$or": self._following(after)} if after else where
-        return await collection.find(following).sort(self.sort).limit(limit).to_list()
+        return await collection.find(following, fields).sort(self.sort).limit(limit).to_list()
 
     def page(self, found: Sequence[Document], limit: int) -> Document:
         """The answer of a list route, from one document more than a page shows, if there are so many."""

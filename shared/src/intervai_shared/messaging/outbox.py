@@ -6,13 +6,13 @@ publishes them afterwards. So a message is sent if and only if the change was co
 
 import json
 import struct
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any, TypeVar
 
 import redis.exceptions
 from bson import ObjectId
 from pymongo import ASCENDING, DESCENDING, IndexModel
-from pymongo.errors import DuplicateKeyError
+from pymongo.errors import BulkWriteError, DuplicateKeyError
 from redis.asyncio import Redis
 
 from intervai_shared import context
@@ -87,7 +87,37 @@ class Outbox:
         its transaction again.
         """
         event_id, sequence = await self._next(session, aggregate_id)
-        stored = {
+        stored = self._stored(event_id, sequence, aggregate_id, event)
+        try:
+            await self._mongo.db.events.insert_one(stored, session=session)
+        except DuplicateKeyError as error:
+            if _is_taken(error.details or {}):
+                raise to_be_retried(error) from error
+            raise
+        await self._add(session, _message_of(stored))
+
+    async def add_events(self, session: Session, events: Sequence[tuple[ObjectId, Event]]) -> None:
+        """What `add_event` does, for the events of several aggregates in three round trips, however many there are.
+
+        Raises ValueError when one aggregate has several: their order would be lost.
+        """
+        ids = [aggregate_id for aggregate_id, _ in events]
+        if len(set(ids)) < len(ids):
+            raise ValueError("one event of each aggregate at a time")
+        if not events:
+            return
+        last = await self._last_of(session, ids)
+        stored = [self._stored(*_following(last.get(each)), each, event) for each, event in events]
+        try:
+            await self._mongo.db.events.insert_many(stored, session=session)
+        except BulkWriteError as error:
+            if all(_is_taken(each) for each in error.details["writeErrors"]):
+                raise to_be_retried(error) from error
+            raise
+        await self._add(session, *map(_message_of, stored))
+
+    def _stored(self, event_id: ObjectId, sequence: int, aggregate_id: ObjectId, event: Event) -> Document:
+        return {
             "_id": event_id,
             "type": event.TYPE,
             "version": event.VERSION,
@@ -99,30 +129,40 @@ class Outbox:
             "data": event.model_dump(mode="json", by_alias=True),
             "trace": _trace(),
         }
-        try:
-            await self._mongo.db.events.insert_one(stored, session=session)
-        except DuplicateKeyError as error:
-            if _is_taken(error):
-                raise to_be_retried(error) from error
-            raise
-        message = {"_id": event_id, "kind": "event", "name": event.TYPE, "eventId": event_id, "args": [wire(stored)]}
-        await self._add(session, message)
+
+    async def _last_of(self, session: Session, aggregate_ids: list[ObjectId]) -> dict[ObjectId, Document]:
+        """`{_id, sequence}` of the last event of each aggregate: both grow from one event to the next."""
+        newest = {"_id": "$aggregateId", "last": {"$max": "$_id"}, "sequence": {"$max": "$sequence"}}
+        pipeline: list[Document] = [{"$match": {"aggregateId": {"$in": aggregate_ids}}}, {"$group": newest}]
+        found = await (await self._mongo.db.events.aggregate(pipeline, session=session)).to_list()
+        return {each["_id"]: {"_id": each["last"], "sequence": each["sequence"] or 0} for each in found}
 
     async def _next(self, session: Session, aggregate_id: ObjectId) -> tuple[ObjectId, int]:
         """The id and the number of the aggregate's next event."""
         of_it, newest = {"aggregateId": aggregate_id}, [("_id", DESCENDING)]
         last = await self._mongo.db.events.find_one(of_it, {"sequence": True}, sort=newest, session=session)
-        return (_id_after(last["_id"]), last.get("sequence", 0) + 1) if last else (ObjectId(), 1)
+        return _following(last)
 
-    async def _add(self, session: Session, message: Document) -> None:
-        json.dumps(message["args"])  # raises here, where it is noticed: in the relay it would stop all that comes after
+    async def _add(self, session: Session, *messages: Document) -> None:
+        for message in messages:
+            json.dumps(message["args"])  # raises here, where it is noticed: in the relay it would stop all after it
         now = {"trace": _trace(), "state": "pending", "createdAt": utc_now()}
-        await self._mongo.db.outbox.insert_one({**message, **now}, session=session)
+        await self._mongo.db.outbox.insert_many([{**message, **now} for message in messages], session=session)
 
 
-def _is_taken(error: DuplicateKeyError) -> bool:
+def _following(last: Document | None) -> tuple[ObjectId, int]:
+    """The id and the number of the event after an aggregate's last one."""
+    return (_id_after(last["_id"]), last.get("sequence", 0) + 1) if last else (ObjectId(), 1)
+
+
+def _message_of(stored: Document) -> Document:
+    event_id, name = stored["_id"], stored["type"]
+    return {"_id": event_id, "kind": "event", "name": name, "eventId": event_id, "args": [wire(stored)]}
+
+
+def _is_taken(details: Mapping[str, Any]) -> bool:
     """Whether another has the number or the id: then there is a next one."""
-    pattern = (error.details or {}).get("keyPattern") or {}
+    pattern = details.get("keyPattern") or {}
     return not pattern or "sequence" in pattern or "_id" in pattern
 
 
