@@ -5,6 +5,9 @@ from typing import Any
 
 from offline_llm.bank import Bank
 from offline_llm.composer import Interview, compose
+from offline_llm.grading import judge
+from offline_llm.reports import advise
+from offline_llm.tutoring import explained, rewritten
 
 _FIELDS = ("text", "answer", "difficulty", "category", "keyPoints", "followUps")
 
@@ -17,4 +20,8 @@ def questions(bank: Bank, data: dict[str, Any]) -> dict[str, Any]:
 
 ANSWERS: Mapping[str, Callable[[Bank, dict[str, Any]], dict[str, Any]]] = {
     "interview_questions": questions,
+    "grade_answer": judge,
+    "interview_report": advise,
+    "question_rewriting": rewritten,
+    "question_explanation": explained,
 }

@@ -9,26 +9,35 @@ from typing import Any
 
 from offline_llm.answers import ANSWERS
 from offline_llm.bank import Bank, normalised
+from offline_llm.faults import Fault, spoil
 from offline_llm.schemas import SchemaError, plainest
 
 MODEL = "intervai-offline-1"
 _FENCED = re.compile(r"<(\w+)>\s*(\{.*\})\s*</\1>", re.DOTALL)
-_CHUNK_CHARACTERS = 24
+_CHUNK_CHARACTERS = 48
 
 
 class RequestError(Exception):
     """The request is not one of the API; its text goes to the caller."""
 
 
-def answer(bank: Bank, request: dict[str, Any]) -> dict[str, Any]:
-    """A chat.completion object. Raises RequestError."""
+def answer(bank: Bank, request: dict[str, Any], fault: Fault | None = None) -> dict[str, Any]:
+    """A chat.completion object, spoilt by a fault. Raises RequestError."""
     messages = request.get("messages")
     if not isinstance(messages, list) or not messages or not all(isinstance(message, dict) for message in messages):
         raise RequestError("'messages' must be a list of messages")
     if not isinstance(request.get("model"), str):
         raise RequestError("you must provide a model parameter")
-    content = _content(bank, _last_user_text(messages), _schema(request.get("response_format")))
+    text = _last_user_text(messages)
+    content = _content(bank, text, _schema(request.get("response_format")))
     prompt_tokens = sum(len(str(message.get("content", ""))) for message in messages) // 4 + 1
+    completion = _completion(content, prompt_tokens)
+    if fault:
+        spoil(fault, completion, _data(text) or {})
+    return completion
+
+
+def _completion(content: str, prompt_tokens: int) -> dict[str, Any]:
     tokens = len(content) // 4 + 1
     message = {"role": "assistant", "content": content, "refusal": None}
     return {
@@ -52,11 +61,14 @@ def chunks(completion: dict[str, Any], include_usage: bool) -> Iterator[dict[str
     def chunk(delta: dict[str, Any], finish_reason: str | None = None) -> dict[str, Any]:
         return {**common, "choices": [{"index": 0, "delta": delta, "finish_reason": finish_reason}]}
 
-    content = completion["choices"][0]["message"]["content"]
+    choice = completion["choices"][0]
+    content, refusal = choice["message"]["content"] or "", choice["message"]["refusal"]
     yield chunk({"role": "assistant", "content": ""})
+    if refusal:
+        yield chunk({"refusal": refusal})
     for start in range(0, len(content), _CHUNK_CHARACTERS):
         yield chunk({"content": content[start : start + _CHUNK_CHARACTERS]})
-    yield chunk({}, "stop")
+    yield chunk({}, choice["finish_reason"])
     if include_usage:
         yield {**common, "choices": [], "usage": completion["usage"]}
 

@@ -14,9 +14,11 @@ from starlette.routing import Route
 
 from offline_llm import bank
 from offline_llm.completions import MODEL, RequestError, answer, chunks
+from offline_llm.faults import Fault, before, fault_of
 from offline_llm.settings import OfflineSettings
 
 MAX_BODY_BYTES = 1_048_576
+EVENTS_AT_A_TIME = 16
 
 
 def create_app(settings: OfflineSettings) -> Starlette:
@@ -28,15 +30,19 @@ def create_app(settings: OfflineSettings) -> Starlette:
         try:
             wanted = await _read(request)
             await asyncio.sleep(settings.offline_llm_delay_ms / 1000)
-            completion = answer(questions, wanted)
-        except RequestError as error:
-            return _error(str(error), 400)
+            fault = fault_of(str(wanted.get("model")))
+            if fault and (error := await before(fault)):
+                return _error(f"as asked: {fault.name}", *error)
+            completion = answer(questions, wanted, fault)
+        except RequestError as wrong:
+            return _error(str(wrong), 400)
         _log(wanted, completion, started)
         if not wanted.get("stream"):
             return JSONResponse(completion)
         options = wanted.get("stream_options")
         usage = isinstance(options, dict) and bool(options.get("include_usage"))
-        return StreamingResponse(_stream(completion, usage, settings), media_type="text/event-stream")
+        events = _events(completion, usage, fault)
+        return StreamingResponse(_stream(events, settings), media_type="text/event-stream")
 
     async def models(_: Request) -> Response:
         return JSONResponse({"object": "list", "data": [{"id": MODEL, "object": "model", "owned_by": "intervai"}]})
@@ -70,16 +76,25 @@ async def _read(request: Request) -> dict[str, Any]:
     return wanted
 
 
-async def _stream(completion: dict[str, Any], usage: bool, settings: OfflineSettings) -> AsyncIterator[str]:
-    for chunk in chunks(completion, usage):
-        yield f"data: {json.dumps(chunk)}\n\n"
-        await asyncio.sleep(settings.offline_llm_token_delay_ms / 1000)
-    yield "data: [DONE]\n\n"
+def _events(completion: dict[str, Any], usage: bool, fault: Fault | None) -> list[str]:
+    events = [f"data: {json.dumps(chunk)}\n\n" for chunk in chunks(completion, usage)]
+    if fault and fault.name == "cut-stream":
+        return events[: len(events) // 2]
+    return [*events, "data: [DONE]\n\n"]
 
 
-def _error(message: str, status: int) -> Response:
+async def _stream(events: list[str], settings: OfflineSettings) -> AsyncIterator[str]:
+    """One by one where there is a delay, else many at a time: it costs less."""
+    delay = settings.offline_llm_token_delay_ms / 1000
+    size = 1 if delay else EVENTS_AT_A_TIME
+    for start in range(0, len(events), size):
+        yield "".join(events[start : start + size])
+        await asyncio.sleep(delay)
+
+
+def _error(message: str, status: int, headers: dict[str, str] | None = None) -> Response:
     error = {"message": message, "type": "invalid_request_error", "param": None, "code": None}
-    return JSONResponse({"error": error}, status)
+    return JSONResponse({"error": error}, status, headers)
 
 
 async def _on_http(_: Request, error: Exception) -> Response:
