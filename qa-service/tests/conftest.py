@@ -12,30 +12,57 @@ import httpx
 import pytest
 from bson import ObjectId
 from fastapi import FastAPI
+from pymongo import monitoring
 
 from intervai_shared.models import Document
+from intervai_shared.query_checks import QueryChecks, Recorder
 from intervai_shared.settings import load_settings
 from intervai_shared.testing import Person, running
 from qa_service.app import create_app
 from qa_service.container import QaContainer
 from qa_service.generation.schemas import GenerationRequest
 from qa_service.llm.model import open_model
+from qa_service.questions.schemas import NewQuestion
 from qa_service.sessions.schemas import SessionStart
 from qa_service.settings import QaSettings
 from qa_service.worker import QaWorker, on_resources
 
 Call = Callable[..., Awaitable[Any]]
 KEY = "sk-test-0123456789abcdef"
+STREAM = b"HTTP/1.1 200 X\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\nConnection: close\r\n\r\n"
 HTTP = "HTTP/1.1 {status} X\r\nContent-Type: application/json\r\nContent-Length: {length}\r\nConnection: close\r\n"
 
 
 @dataclass(frozen=True)
 class Answer:
-    """What the provider sends."""
+    """What the provider sends: in pieces when that was asked for, unless it `is_plain`.
+
+    `cut_after`: the connection is lost after so many pieces. `before_piece`: awaited with the number of each piece
+    before it is sent.
+    """
 
     body: Any
     status: int = 200
     headers: dict[str, str] = field(default_factory=dict)
+    is_plain: bool = False
+    cut_after: int | None = None
+    before_piece: Callable[[int], Awaitable[None]] | None = None
+
+
+def pieces_of(completion: Document) -> list[bytes]:
+    """Chunks of a completion: its role, its text in pieces of 40 characters, its end, its usage."""
+    [choice] = completion["choices"]
+    text, refusal = choice["message"]["content"] or "", choice["message"]["refusal"]
+    deltas = [
+        {"role": "assistant", "content": ""},
+        *[{"content": text[at : at + 40]} for at in range(0, len(text), 40)],
+    ]
+    deltas += [{"refusal": refusal}] if refusal else []
+    common = {"id": completion["id"], "object": "chat.completion.chunk", "created": 1, "model": completion["model"]}
+    chunks = [{**common, "choices": [{"index": 0, "delta": delta, "finish_reason": None}]} for delta in deltas]
+    end = {**common, "choices": [{"index": 0, "delta": {}, "finish_reason": choice["finish_reason"]}]}
+    usage = {**common, "choices": [], "usage": completion["usage"]}
+    return [json.dumps(chunk).encode() for chunk in [*chunks, end, usage]]
 
 
 @dataclass
@@ -59,7 +86,7 @@ class Provider:
     @staticmethod
     def interview(request: Document) -> Document:
         fenced = request["messages"][-1]["content"]
-        return dict(json.loads(fenced.removeprefix("<interview>\n").removesuffix("\n</interview>")))
+        return dict(json.loads(fenced.split("\n", 1)[1].rsplit("\n", 1)[0]))
 
     def honest(self, interview: Document, count: int | None = None) -> Answer:
         """New questions: as many as were asked for, or `count`."""
@@ -95,10 +122,29 @@ class Provider:
         told = self.script.popleft() if self.script else None
         interview = self.interview(request)
         answer = told if isinstance(told, Answer) else await told(interview) if told else self.honest(interview)
+        if request.get("stream") and answer.status == 200 and not answer.is_plain:
+            await self.stream(answer, writer)
+            return
         body = json.dumps(answer.body).encode()
         headers = "".join(f"{name.replace('_', '-')}: {value}\r\n" for name, value in answer.headers.items())
         writer.write((HTTP.format(status=answer.status, length=len(body)) + headers + "\r\n").encode() + body)
         await writer.drain()
+        writer.close()
+
+    @staticmethod
+    async def stream(answer: Answer, writer: asyncio.StreamWriter) -> None:
+        """The answer as server-sent events, each a chunk of the body."""
+        writer.write(STREAM)
+        for number, event in enumerate([*pieces_of(answer.body), b"[DONE]"]):
+            if answer.before_piece:
+                await answer.before_piece(number)
+            if number == answer.cut_after:
+                break
+            data = b"data: " + event + b"\n\n"
+            writer.write(f"{len(data):x}\r\n".encode() + data + b"\r\n")
+            await writer.drain()
+        else:
+            writer.write(b"0\r\n\r\n")
         writer.close()
 
 
@@ -127,11 +173,28 @@ def settings(
     own_database: str, provider: Provider, one_certificate: str, monkeypatch: pytest.MonkeyPatch
 ) -> QaSettings:
     monkeypatch.setenv("SSL_CERT_FILE", one_certificate)
+    # One test's questions must not come to another: those of the cache switch it on, with wishes of their own.
+    monkeypatch.setenv("GENERATION_CACHE_SECONDS", "0")
     return load_settings(QaSettings)
 
 
 @pytest.fixture
-async def api(settings: QaSettings) -> AsyncIterator[tuple[FastAPI, httpx.AsyncClient]]:
+def recorder(monkeypatch: pytest.MonkeyPatch) -> Recorder:
+    """Notes the commands to Mongo. Mongo's clients take their listeners when they are made, so `api` asks for it."""
+    made = Recorder()
+    listeners = monitoring._LISTENERS._replace(command_listeners=[made])
+    monkeypatch.setattr(monitoring, "_LISTENERS", listeners)
+    return made
+
+
+@pytest.fixture
+def check_queries(container: QaContainer, recorder: Recorder) -> QueryChecks:
+    """What each room checks its repository with: see `QueryChecks`."""
+    return QueryChecks(container.resources.mongo.db, recorder)
+
+
+@pytest.fixture
+async def api(settings: QaSettings, recorder: Recorder) -> AsyncIterator[tuple[FastAPI, httpx.AsyncClient]]:
     """The running API, and a client of it without a token."""
     app = create_app()
     async with running(app) as client:
@@ -155,7 +218,7 @@ def http(api: tuple[FastAPI, httpx.AsyncClient], person: Person) -> httpx.AsyncC
 @pytest.fixture
 async def worker(settings: QaSettings, container: QaContainer) -> AsyncIterator[QaWorker]:
     """What a worker process holds, with the provider as its model, on the resources of the API process."""
-    async with open_model(settings, container.resources.mongo.db) as model:
+    async with open_model(settings, container.resources.mongo) as model:
         yield on_resources(container.resources, model, settings)
 
 
@@ -206,5 +269,18 @@ def texts(container: QaContainer, user: ObjectId) -> Call:
         found = await container.sessions.with_questions(user, session["_id"])
         assert found["session"]["questionCount"] == len(found["questions"])
         return [question["text"] for question in found["questions"]]
+
+    return call
+
+
+@pytest.fixture
+def add_question(container: QaContainer, user: ObjectId) -> Call:
+    """Adds a question of the user's own to a session, with defaults for what is not given."""
+
+    async def call(session: Document, owner: ObjectId = user, **fields: Any) -> Document:
+        points = ["An index is a sorted structure", "It makes writes slower", "It serves range queries"]
+        told = {"text": "What is an index in SQL?", "category": "SQL", "keyPoints": points, **fields}
+        told.setdefault("answer", ". ".join(told["keyPoints"]))
+        return await container.questions.add(owner, session["_id"], NewQuestion.model_validate(told))
 
     return call

@@ -44,8 +44,9 @@ async def test_a_follower_gets_the_state_first_then_each_update_once_and_the_end
     assert first[1] == {"status": "queued", "progress": 0, "result": None, "error": None}
     await attempt(job["_id"])
     rest = [update async for update in updates]
-    assert [update.get("progress") for _, update in rest] == [0, 10, 50, 90, 100]
-    assert [update["status"] for _, update in rest] == ["running"] * 4 + ["succeeded"]
+    of_questions = [10 + 85 * number // 20 for number in range(1, 21)]
+    assert [update.get("progress") for _, update in rest] == [0, 10, *of_questions, 100]
+    assert [update["status"] for _, update in rest] == ["running"] * 22 + ["succeeded"]
     assert rest[-1][1]["result"]["questions"] == 20
     ids = [update_id for update_id, _ in rest]
     assert len(set(ids)) == len(ids)

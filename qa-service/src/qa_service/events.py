@@ -82,7 +82,7 @@ class QuestionChanged(Event):
 
     user: Id
     session: Id
-    cause: Literal["edit", "regeneration", "undo"]
+    cause: Literal["edit", "regeneration", "undo", "redo"]
     version: int
     before: Document
     after: Document

@@ -5,6 +5,7 @@ from typing import Annotated, Any
 from pydantic import Field
 
 from intervai_shared.models import Id, InputModel, WireModel
+from qa_service.llm.prompt import Quality
 from qa_service.questions.schemas import Answer, Category, Difficulty, Points, QuestionText
 
 
@@ -16,6 +17,7 @@ class GenerationRequest(InputModel):
     topics: Annotated[list[Category], Field(max_length=20)] | None = Field(
         None, description="Default: the topics of the session."
     )
+    quality: Quality | None = Field(None, description="`high`: the better model; default: by the difficulty.")
 
 
 class StartedGeneration(WireModel):

@@ -4,13 +4,14 @@ from typing import Any
 
 from bson import ObjectId
 
-from intervai_shared.errors import ConflictError, NotFoundError
+from intervai_shared.errors import ConflictError
 from intervai_shared.models import Document
 from intervai_shared.mongo import Session
 from intervai_shared.resources import Resources
 from qa_service.generation.schemas import GenerationRequest
 from qa_service.jobs.starter import JobStarter
 from qa_service.sessions.repository import SessionRepository
+from qa_service.sessions.rules import require_open
 from qa_service.settings import QaSettings
 
 KIND = "generation"
@@ -38,17 +39,15 @@ class GenerationService:
 
         Raises:
             NotFoundError: the user has no such session.
-            ConflictError: it has been cancelled.
+            ConflictError: it has been cancelled, or archived.
             TooManyRequestsError: the user's generations of this hour are used up.
             UnavailableError: too many generations wait already.
         """
         session = await self._sessions.get(user, session_id)
-        if session is None:
-            raise NotFoundError("There is no such session.")
-        if session["status"] == "cancelled":
+        if require_open(session)["status"] == "cancelled":
             raise ConflictError("The session has been cancelled.")
         await self.check_may_start(user)
-        extra = {"difficulty": wanted.difficulty, "topics": wanted.topics}
+        extra = {"difficulty": wanted.difficulty, "topics": wanted.topics, "quality": wanted.quality}
 
         async def store(transaction: Session) -> Document:
             return await self.add_job(transaction, user, session_id, wanted.count, **extra)

@@ -30,6 +30,8 @@ class Prompt:
     quality: Quality = "standard"
     #: Tokens that the answer may have; also what is reserved for it.
     max_output_tokens: int = field(default=4_000)
+    #: 0: the same question gets the same answer, as far as the provider can; None: the provider's default.
+    temperature: float | None = None
 
     def messages(self) -> list[dict[str, str]]:
         """The messages of the call."""

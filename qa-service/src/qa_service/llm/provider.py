@@ -1,96 +1,114 @@
 """A provider of language models: OpenAI's chat completions, from OpenAI or a server that speaks its API."""
 
-import asyncio
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import openai
+import stamina
+from circuitbreaker import CircuitBreaker
 from openai import AsyncOpenAI
-from prometheus_client import Counter
 
-from intervai_shared.jobs import PermanentError
-from intervai_shared.logs import log
+from qa_service.llm import faults, metrics
+from qa_service.llm.listening import Listener, StoppedError, listen
 from qa_service.llm.prompt import Prompt
-from qa_service.llm.replies import ModelUnavailableError, Reply
-from qa_service.settings import QaSettings
+from qa_service.llm.received import Received
 
-TOKENS = Counter("intervai_llm_tokens_total", "Tokens used", ["model", "direction"])
-_PERMANENT = (
-    openai.AuthenticationError,
-    openai.PermissionDeniedError,
-    openai.BadRequestError,
-    openai.NotFoundError,
-    openai.UnprocessableEntityError,
-)
-#: Statuses that say nothing about this request: the provider, or what stands before it, cannot answer now.
-_BUSY = frozenset({429, 502, 503, 504, 529})
-#: Seconds that one call may take with its tries: less than a job may, so that silence counts as an outage, not as a
-#: job that takes too long.
-ASK_SECONDS = 100.0
-CONNECT_SECONDS = 5.0
+#: Tries of one call at one provider; between them its Retry-After, else about this many seconds, doubled each time.
+TRIES = 3
+WAIT_SECONDS, LONGEST_WAIT_SECONDS = 0.5, 8.0
+#: Failed tries in a row after which a provider is left alone for a while.
+BREAK_AFTER = 8
+BREAK_SECONDS = 5
 
 
+@dataclass(frozen=True)
 class Provider:
-    """One server and one model of it."""
+    """One model of one server. `stream`: whether it may be asked to stream. `patience`: the longest Retry-After, in
+    seconds, that is waited for here."""
 
-    def __init__(self, client: AsyncOpenAI, model: str) -> None:
-        self._client = client
-        self._model = model
+    name: str
+    model: str
+    client: AsyncOpenAI
+    breaker: CircuitBreaker
+    stream: bool = True
+    patience: float = 20.0
 
-    async def ask(self, prompt: Prompt) -> Reply:
-        """The raw reply to one call; transient faults are tried again by the client (429 and 5xx, with Retry-After).
+    @property
+    def labels(self) -> Mapping[str, str]:
+        """Of its metrics."""
+        return {"provider": self.name, "model": self.model}
+
+    async def ask(self, prompt: Prompt, listener: Listener) -> None:
+        """Gets a reply into `listener.received`; passing faults are tried again, as long as nothing has been handed
+        over.
 
         Raises:
-            PermanentError: the key or the request is refused, or the model declines.
-            ModelUnavailableError: it cannot be reached, or is too busy.
-            openai.OpenAIError: it did not work for now.
+            ModelUnavailableError: its breaker is open.
+            PermanentError: the model declines.
+            Exception: what `faults` can tell apart.
         """
-        messages: Any = prompt.messages()
-        response_format: Any = prompt.response_format()
+
+        def wait(error: Exception) -> float | bool:
+            if listener.has_told or self.breaker.opened:
+                return False
+            return faults.wait_seconds(error, self.patience)
+
+        retries = stamina.retry_context(
+            on=wait, attempts=TRIES, timeout=None, wait_initial=WAIT_SECONDS, wait_max=LONGEST_WAIT_SECONDS
+        )
+        async for attempt in retries:
+            with attempt:
+                await self._try(prompt, listener)
+
+    async def _try(self, prompt: Prompt, listener: Listener) -> None:
+        is_open = self.breaker.opened
+        metrics.BREAKER_OPEN.labels(**self.labels).set(is_open)
+        if is_open:
+            raise faults.BreakerOpenError
+        listener.received, listener.provider = Received(), self.name
+        began = time.perf_counter()
         try:
-            async with asyncio.timeout(ASK_SECONDS):
-                completion = await self._client.chat.completions.create(
-                    model=self._model, messages=messages, response_format=response_format
-                )
-        except (TimeoutError, openai.APIConnectionError) as error:
-            raise ModelUnavailableError("The language model cannot be reached.") from error
-        except _PERMANENT as error:
-            # Without the provider's own words: they may repeat a part of the key.
-            log.error("model refuses the request", status=error.status_code, code=error.code, param=error.param)
-            raise PermanentError("The language model refused the request.") from error
-        except openai.APIStatusError as error:
-            if error.status_code in _BUSY:
-                raise ModelUnavailableError(f"The language model answers {error.status_code}.") from error
+            with self.breaker:
+                await self._call(prompt, listener, began)
+        except StoppedError:
             raise
-        return _reply(completion)
+        except Exception as error:
+            if not listener.has_told:
+                listener.forget()
+            self._count("failed")
+            metrics.ERRORS.labels(**self.labels, error=faults.name(error)).inc()
+            raise
+        metrics.SECONDS.labels(**self.labels).observe(time.perf_counter() - began)
+        self._count("refused" if _declines(listener.received) else "answered")
+
+    async def _call(self, prompt: Prompt, listener: Listener, began: float) -> None:
+        call = self.client.chat.completions.with_streaming_response.create(**self._request(prompt, listener))
+        async with call as response:
+            await listen(response, listener, prompt.max_output_tokens)
+        if listener.received.first_at:
+            metrics.FIRST_PIECE.labels(**self.labels).observe(listener.received.first_at - began)
+
+    def _request(self, prompt: Prompt, listener: Listener) -> dict[str, Any]:
+        stream = {"stream": True, "stream_options": {"include_usage": True}}
+        return {
+            "model": self.model,
+            "messages": prompt.messages(),
+            "response_format": prompt.response_format(),
+            "temperature": openai.omit if prompt.temperature is None else prompt.temperature,
+            "max_completion_tokens": prompt.max_output_tokens,
+            **(stream if self.stream and listener.wants_pieces else {}),
+        }
+
+    def _count(self, result: str) -> None:
+        metrics.CALLS.labels(**self.labels, result=result).inc()
 
 
-def _reply(completion: Any) -> Reply:
-    choice, used = completion.choices[0], completion.usage
-    reply = Reply(
-        choice.message.content or "",
-        completion.model,
-        used.prompt_tokens if used else 0,
-        used.completion_tokens if used else 0,
-        cut=choice.finish_reason == "length",
-    )
-    # Also what cannot be used has been paid for.
-    TOKENS.labels(reply.model, "input").inc(reply.input_tokens)
-    TOKENS.labels(reply.model, "output").inc(reply.output_tokens)
-    if choice.message.refusal or choice.finish_reason == "content_filter":
-        raise PermanentError("The language model declined to write questions for this interview.")
-    return reply
+def new_breaker(name: str, after: int = BREAK_AFTER) -> CircuitBreaker:
+    """Opens after so many faults in a row that say that the server is ill; to be told to wait is none."""
+    return CircuitBreaker(after, BREAK_SECONDS, lambda _, error: faults.is_illness(error), name)
 
 
-@asynccontextmanager
-async def open_provider(settings: QaSettings) -> AsyncIterator[Provider]:
-    """The client, for the life of a process."""
-    client = AsyncOpenAI(
-        api_key=settings.openai_api_key.get_secret_value(),
-        base_url=settings.openai_base_url,
-        timeout=openai.Timeout(settings.openai_timeout_seconds, connect=CONNECT_SECONDS),
-        max_retries=2,
-    )
-    async with client:
-        yield Provider(client, settings.openai_model)
+def _declines(received: Received) -> bool:
+    return bool(received.refusal) or received.finish == "content_filter"

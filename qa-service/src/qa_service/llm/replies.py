@@ -33,3 +33,7 @@ class BrokenReplyError(Exception):
 
 class InvalidReplyError(Exception):
     """The reply does not fit the schema: worth another attempt of the job."""
+
+
+class StreamError(Exception):
+    """What the provider sends breaks off, or is none of its API."""

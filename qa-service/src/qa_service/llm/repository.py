@@ -1,43 +1,145 @@
-"""`llm_calls`: the journal of the calls of the model. A reply is paid for, so it is kept before it is looked at."""
+"""`llm_calls`: the journal of the calls of the model. `llm_spend`: what a user's calls cost, by day (UTC). `llm_hours`:
+what all calls cost, by hour, over several documents so that many calls do not wait for one."""
+
+import random
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import datetime, timedelta
 
 from bson import ObjectId
-from pymongo import ASCENDING, IndexModel
+from pymongo import ASCENDING, DESCENDING, IndexModel
+from pymongo.errors import DuplicateKeyError
 
 from intervai_shared.models import Document, utc_now
-from intervai_shared.mongo import Database
-from qa_service.llm.prompt import Prompt
-from qa_service.llm.replies import Reply
+from intervai_shared.mongo import Database, Session, to_be_retried
 
-INDEXES = {"llm_calls": [IndexModel([("user", ASCENDING), ("_id", ASCENDING)])]}
+#: Documents of one hour.
+SHARDS = 64
+_ALL_SHARDS = frozenset(range(SHARDS))
+KEEP_HOURS_SECONDS = 90 * 24 * 3600
+INDEXES = {
+    "llm_calls": [
+        IndexModel([("user", ASCENDING), ("job", ASCENDING), ("step", ASCENDING)]),
+        # The few that a killed process, or one at work, has left open.
+        IndexModel([("state", ASCENDING), ("createdAt", ASCENDING)], partialFilterExpression={"state": "asked"}),
+    ],
+    "llm_spend": [IndexModel([("user", ASCENDING), ("day", DESCENDING)])],
+    "llm_hours": [IndexModel([("hour", ASCENDING)], expireAfterSeconds=KEEP_HOURS_SECONDS)],
+}
 
 
 class CallJournal:
-    """`_id` is `<job>:<step>`: a job that starts again reads what it had instead of paying twice."""
+    """One entry for each call that is made: `_id` is `<job>:<step>` for the first call of a step, `<job>:<step>:<try>`
+    for the next ones. `state`: asked, then done, invalid, broken, declined or failed."""
 
     def __init__(self, db: Database) -> None:
         self._calls = db.llm_calls
 
-    async def get(self, user: ObjectId, job: ObjectId, step: str) -> Reply | None:
-        """The whole reply to a call that was made before."""
-        found = await self._calls.find_one({"_id": f"{job}:{step}", "user": user})
-        if found is None:
-            return None
-        tokens = (found["inputTokens"], found["outputTokens"])
-        return Reply(found["content"], found["model"], *tokens, found["cut"], found["costMicros"])
+    async def of_step(self, user: ObjectId, job: ObjectId, step: str) -> list[Document]:
+        """The entries of a step, in order, and those of the whole job that have not been settled."""
+        wanted = {"user": user, "job": job, "$or": [{"step": step}, {"state": "asked"}]}
+        found = await self._calls.find(wanted).to_list()
+        return sorted(found, key=lambda entry: int(entry["try"]))
 
-    async def put(self, user: ObjectId, job: ObjectId, step: str, prompt: Prompt, reply: Reply) -> None:
-        """Keeps a reply."""
-        entry: Document = {
-            "user": user,
-            "job": job,
-            "prompt": prompt.name,
-            "promptVersion": prompt.version,
-            "content": reply.content,
-            "model": reply.model,
-            "inputTokens": reply.input_tokens,
-            "outputTokens": reply.output_tokens,
-            "cut": reply.cut,
-            "costMicros": reply.cost_micros,
-            "createdAt": utc_now(),
-        }
-        await self._calls.update_one({"_id": f"{job}:{step}"}, {"$setOnInsert": entry}, upsert=True)
+    async def begin(self, user: ObjectId, entry: Document) -> None:
+        """A call is about to be made."""
+        await self._calls.insert_one({**entry, "user": user, "state": "asked", "createdAt": utc_now()})
+
+    async def again(self, user: ObjectId, call: str) -> bool:
+        """A call that got no answer, and cost nothing, is about to be made again."""
+        asked = {"$set": {"state": "asked", "createdAt": utc_now()}}
+        failed = {"_id": call, "user": user, "state": "failed"}
+        return (await self._calls.update_one(failed, asked)).matched_count > 0
+
+    async def settle(self, user: ObjectId, call: str, fields: Document, session: Session) -> bool:
+        """Whether this is the first time that the call is settled."""
+        open_call = {"_id": call, "user": user, "state": "asked"}
+        told = {"$set": {**fields, "settledAt": utc_now()}}
+        return (await self._calls.update_one(open_call, told, session=session)).matched_count > 0
+
+    async def mark(self, user: ObjectId, call: str, before: str, state: str) -> bool:
+        """Changes the state of a call, if it is the one before."""
+        changed = await self._calls.update_one({"_id": call, "user": user, "state": before}, {"$set": {"state": state}})
+        return changed.matched_count > 0
+
+    async def note(self, user: ObjectId, call: str, content: str, session: Session) -> bool:
+        """What has come of a reply so far."""
+        open_call = {"_id": call, "user": user, "state": "asked"}
+        changed = await self._calls.update_one(open_call, {"$set": {"content": content}}, session=session)
+        return changed.matched_count > 0
+
+    async def forgotten(self, before: datetime, limit: int) -> list[Document]:
+        """Calls of anybody that were begun before then and never settled."""
+        old = {"state": "asked", "createdAt": {"$lt": before}}
+        return await self._calls.find(old).limit(limit).to_list()
+
+
+class SpendRepository:
+    """What the calls of a user cost. `_id` is `<user>:<day>`."""
+
+    def __init__(self, db: Database) -> None:
+        self._spend = db.llm_spend
+
+    async def add(self, user: ObjectId, amounts: Document, session: Session) -> None:
+        """Adds to today's amounts. Nothing to add is a mark of whoever wants to be the only one to change them."""
+        day = _day(utc_now())
+        key = {"_id": f"{user}:{day:%Y-%m-%d}", "user": user}
+        change: Document = {"$setOnInsert": {"day": day}, "$inc": {"changes": 1, **amounts}}
+        try:
+            await self._spend.update_one(key, change, upsert=True, session=session)
+        except DuplicateKeyError as error:
+            raise to_be_retried(error) from error
+
+    async def today(self, user: ObjectId, session: Session | None = None) -> Document:
+        """Empty if there is nothing yet."""
+        key = {"_id": f"{user}:{utc_now():%Y-%m-%d}", "user": user}
+        return await self._spend.find_one(key, session=session) or {}
+
+    async def days(self, user: ObjectId, count: int) -> list[Document]:
+        """The last `count` days on which something was spent or started, the newest first."""
+        since = _day(utc_now()) - timedelta(days=count - 1)
+        found = self._spend.find({"user": user, "day": {"$gte": since}}).sort("day", DESCENDING)
+        return await found.limit(count).to_list()
+
+
+class HourRepository:
+    """What all calls cost."""
+
+    def __init__(self, db: Database) -> None:
+        self._hours = db.llm_hours
+        self._taken: set[int] = set()
+
+    @contextmanager
+    def shard(self) -> Iterator[int]:
+        """A number for `add`, for the whole of a transaction; as far as there are enough, nobody else in this process
+        has it meanwhile, so that they do not conflict."""
+        number = random.choice(list(_ALL_SHARDS - self._taken or _ALL_SHARDS))  # noqa: S311  only spreads them
+        self._taken.add(number)
+        try:
+            yield number
+        finally:
+            self._taken.discard(number)
+
+    async def add(self, shard: int, amounts: Document, session: Session) -> None:
+        """Adds to this hour."""
+        now = utc_now()
+        key = {"_id": _shard(now, shard)}
+        hour = now.replace(minute=0, second=0, microsecond=0)
+        try:
+            await self._hours.update_one(key, {"$setOnInsert": {"hour": hour}, "$inc": amounts}, True, session=session)
+        except DuplicateKeyError as error:
+            raise to_be_retried(error) from error
+
+    async def spent_micros(self) -> int:
+        """In this hour."""
+        ids = [_shard(utc_now(), number) for number in range(SHARDS)]
+        found = await self._hours.find({"_id": {"$in": ids}}, {"costMicros": True}).to_list()
+        return sum(int(each["costMicros"]) for each in found)
+
+
+def _shard(now: datetime, number: int) -> str:
+    return f"{now:%Y-%m-%dT%H}:{number}"
+
+
+def _day(now: datetime) -> datetime:
+    return now.replace(hour=0, minute=0, second=0, microsecond=0)

@@ -1,10 +1,11 @@
 """Questions in Mongo. Shard key: `session`, hashed; each carries its `user` too: every query names the owner."""
 
 import re
+from collections.abc import Sequence
 from datetime import datetime
 
 from bson import ObjectId
-from pymongo import ASCENDING, IndexModel
+from pymongo import ASCENDING, DESCENDING, IndexModel, UpdateOne
 
 from intervai_shared.http.paging import ListOrder, Position
 from intervai_shared.models import Document, utc_now
@@ -20,34 +21,53 @@ INDEXES = {
             unique=True,
             partialFilterExpression={"generation": {"$exists": True}},
         ),
+        # Of generated questions: a person gets none twice, in whatever session, whoever makes them at the same time.
+        IndexModel(
+            [("user", ASCENDING), ("fingerprint", ASCENDING)],
+            unique=True,
+            partialFilterExpression={"fingerprint": {"$exists": True}},
+        ),
     ]
 }
+#: What a list does not show, and what may be longer than all the rest.
+_LONG = {"explanation": 0}
+_BRIEF = {"text": 1, "category": 1, "session": 1, "_id": 0}
 
 
 class QuestionRepository:
-    """Every method takes the owner first."""
+    """Every method takes the owner first. With a question goes what lies in collections of it."""
 
     def __init__(self, db: Database) -> None:
         self._questions = db.questions
+        self._items = db.collection_items
 
     async def insert(self, user: ObjectId, questions: list[Document], session: Session) -> None:
         """Raises pymongo.errors.BulkWriteError when a generation has such an ordinal already."""
         await self._questions.insert_many([{**question, "user": user} for question in questions], session=session)
 
-    async def get(self, user: ObjectId, question_id: ObjectId) -> Document | None:
+    async def get(self, user: ObjectId, question_id: ObjectId, session: Session | None = None) -> Document | None:
         """One question of the user."""
-        return await self._questions.find_one({"_id": question_id, "user": user})
+        return await self._questions.find_one({"_id": question_id, "user": user}, session=session)
+
+    async def get_many(
+        self, user: ObjectId, question_ids: Sequence[ObjectId], session: Session | None = None
+    ) -> dict[ObjectId, Document]:
+        """Those of these questions that the user has, by id, without their explanations."""
+        where = {"_id": {"$in": list(question_ids)}, "user": user}
+        found = await self._questions.find(where, _LONG, session=session).to_list()
+        return {question["_id"]: question for question in found}
 
     async def page(
         self, user: ObjectId, session_id: ObjectId, filters: Document, limit: int, after: Position | None
     ) -> list[Document]:
         """Questions of a session after a position: the pinned first, then the newest."""
         where = {"session": session_id, "user": user, **_conditions(filters)}
-        return await PINNED_FIRST.find(self._questions, where, limit, after)
+        return await PINNED_FIRST.find(self._questions, where, limit, after, _LONG)
 
     async def all_of_session(self, user: ObjectId, session_id: ObjectId) -> list[Document]:
-        """All questions of a session in list order."""
-        return await self._questions.find({"session": session_id, "user": user}).sort(PINNED_FIRST.sort).to_list()
+        """All questions of a session in list order, without their explanations."""
+        where = {"session": session_id, "user": user}
+        return await self._questions.find(where, _LONG).sort(PINNED_FIRST.sort).to_list()
 
     async def texts_of_session(
         self, user: ObjectId, session_id: ObjectId, transaction: Session | None = None
@@ -57,20 +77,99 @@ class QuestionRepository:
         found = self._questions.find(where, {"text": 1, "_id": 0}, session=transaction)
         return [question["text"] for question in await found.to_list()]
 
-    async def update(self, user: ObjectId, question_id: ObjectId, fields: Document) -> bool:
-        """False when the user has no such question."""
-        change = {"$set": {**fields, "updatedAt": utc_now()}}
-        changed = await self._questions.update_one({"_id": question_id, "user": user}, change)
-        return changed.matched_count == 1
+    async def briefs_of_session(
+        self, user: ObjectId, session_id: ObjectId, transaction: Session | None = None
+    ) -> list[Document]:
+        """`{text, category, session}` of all questions of a session."""
+        where = {"session": session_id, "user": user}
+        return await self._questions.find(where, _BRIEF, session=transaction).to_list()
 
-    async def delete(self, user: ObjectId, question_id: ObjectId, session: Session) -> bool:
+    async def known(self, user: ObjectId, limit: int) -> list[Document]:
+        """`{text, category, session}` of the user's newest questions in all sessions, the newest first."""
+        return await self._questions.find({"user": user}, _BRIEF).sort("_id", DESCENDING).limit(limit).to_list()
+
+    async def taken(self, user: ObjectId, fingerprints: list[str], session: Session) -> set[str]:
+        """Those of these fingerprints that a generated question of the user has."""
+        where = {"user": user, "fingerprint": {"$in": fingerprints}}
+        found = await self._questions.find(where, {"fingerprint": 1, "_id": 0}, session=session).to_list()
+        return {question["fingerprint"] for question in found}
+
+    async def newest(self, user: ObjectId, filters: Document, limit: int, answer_chars: int) -> list[Document]:
+        """What a search looks at, of the user's newest questions: text, category and the beginning of the answer."""
+        fields = {"text": 1, "category": 1, "answer": {"$substrCP": ["$answer", 0, answer_chars]}}
+        found = self._questions.find({"user": user, **filters}, fields)
+        return await found.sort("_id", DESCENDING).limit(limit).to_list()
+
+    async def count_by_kind(self, user: ObjectId, session_id: ObjectId) -> list[Document]:
+        """`{_id: {difficulty, category, source, isPinned}, count}` for each kind of question of a session."""
+        kind = {field: f"${field}" for field in ("difficulty", "category", "source", "isPinned")}
+        where: Document = {"$match": {"session": session_id, "user": user}}
+        return await (
+            await self._questions.aggregate([where, {"$group": {"_id": kind, "count": {"$sum": 1}}}])
+        ).to_list()
+
+    async def update(
+        self, user: ObjectId, question_id: ObjectId, fields: Document, session: Session | None = None
+    ) -> bool:
         """False when the user has no such question."""
-        deleted = await self._questions.delete_one({"_id": question_id, "user": user}, session=session)
-        return deleted.deleted_count == 1
+        change = {"updatedAt": utc_now(), **fields}
+        return await self.mark(user, question_id, change, session)
+
+    async def mark(
+        self, user: ObjectId, question_id: ObjectId, fields: Document, session: Session | None = None
+    ) -> bool:
+        """Sets what is no change of the question itself. False when the user has no such question."""
+        where = {"_id": question_id, "user": user}
+        return (await self._questions.update_one(where, {"$set": fields}, session=session)).matched_count == 1
+
+    async def update_each(self, user: ObjectId, fields: dict[ObjectId, Document], session: Session) -> int:
+        """Sets fields of several questions in one round trip; how many there were."""
+        now = utc_now()
+        updates = [
+            UpdateOne({"_id": question_id, "user": user}, {"$set": {**change, "updatedAt": now}})
+            for question_id, change in fields.items()
+        ]
+        return (await self._questions.bulk_write(updates, session=session)).matched_count
+
+    async def delete(self, user: ObjectId, question_ids: Sequence[ObjectId], session: Session) -> int:
+        """How many of them the user had."""
+        ids = {"$in": list(question_ids)}
+        await self._items.delete_many({"user": user, "question": ids}, session=session)
+        return (await self._questions.delete_many({"_id": ids, "user": user}, session=session)).deleted_count
 
     async def delete_of_session(self, user: ObjectId, session_id: ObjectId, session: Session) -> None:
         """Removes all questions of a session."""
-        await self._questions.delete_many({"session": session_id, "user": user}, session=session)
+        where = {"session": session_id, "user": user}
+        await self._items.delete_many(where, session=session)
+        await self._questions.delete_many(where, session=session)
+
+
+class ChangeLog:
+    """The changes of a question's content, as its events in the log tell them. The oldest go only with the person."""
+
+    def __init__(self, db: Database) -> None:
+        self._events = db.events
+
+    async def newest(
+        self, user: ObjectId, question_id: ObjectId, limit: int, before: ObjectId | None = None
+    ) -> list[Document]:
+        """Events `question.changed`, the newest first; `before`: only what came before this one."""
+        position = {"_id": {"$lt": before}} if before else {}
+        found = self._events.find({**_changes(user, question_id), **position})
+        return await found.sort("_id", DESCENDING).limit(limit).to_list()
+
+    async def causes(self, user: ObjectId, question_id: ObjectId, limit: int, session: Session) -> list[Document]:
+        """`{_id, data: {cause}}` of the newest changes, the oldest of them first."""
+        found = self._events.find(_changes(user, question_id), {"data.cause": 1}, session=session)
+        return (await found.sort("_id", DESCENDING).limit(limit).to_list())[::-1]
+
+    async def get(self, user: ObjectId, question_id: ObjectId, event_id: ObjectId, session: Session) -> Document | None:
+        """One of these events."""
+        return await self._events.find_one({"_id": event_id, **_changes(user, question_id)}, session=session)
+
+
+def _changes(user: ObjectId, question_id: ObjectId) -> Document:
+    return {"aggregateId": question_id, "type": "question.changed", "data.user": str(user)}
 
 
 def _conditions(filters: Document) -> Document:

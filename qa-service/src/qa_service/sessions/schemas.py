@@ -4,8 +4,9 @@ from typing import Annotated, Literal
 
 from pydantic import Field, StringConstraints
 
-from intervai_shared.models import Id, InputModel, Resource, Text, WireModel
-from qa_service.questions.schemas import LEFT_OUT, Question
+from intervai_shared.models import Id, InputModel, Resource, Text, UtcTime, WireModel
+from qa_service.llm.prompt import Quality
+from qa_service.questions.schemas import LEFT_OUT, Difficulty, Question
 
 Status = Literal["pending", "in-progress", "completed", "cancelled"]
 Role = Annotated[Text, StringConstraints(min_length=1, max_length=120)]
@@ -15,6 +16,7 @@ Topics = Annotated[list[Topic], Field(max_length=20)]
 Title = Annotated[Text, StringConstraints(min_length=1, max_length=200)]
 JobDescription = Annotated[Text, StringConstraints(max_length=20_000)]
 QuestionCount = Annotated[int, Field(ge=1, le=50)]
+ResumeId = Annotated[str, Field(pattern="^[0-9a-f]{24}$")]
 
 
 class SessionStart(InputModel):
@@ -25,12 +27,15 @@ class SessionStart(InputModel):
     topics: Topics = Field(examples=[["Python", "System design"]])
     title: Title | None = None
     job_description: JobDescription | None = None
+    resume_id: ResumeId | None = Field(None, description="A résumé of one's own that tailors the questions.")
     question_count: QuestionCount = 10
+    difficulty: Difficulty | None = Field(None, description="Of the first questions; null: mixed.")
+    quality: Quality | None = Field(None, description="`high`: the better model makes the first questions.")
     generate: bool = Field(True, description="false: only make the session, without questions.")
 
 
 class SessionChange(InputModel):
-    """What to change; fields that are left out stay as they are, null empties the job description."""
+    """What to change; fields that are left out stay as they are, null empties job description and résumé."""
 
     title: Title = LEFT_OUT
     status: Status = LEFT_OUT
@@ -38,6 +43,15 @@ class SessionChange(InputModel):
     experience: Experience = LEFT_OUT
     topics: Topics = LEFT_OUT
     job_description: JobDescription | None = LEFT_OUT
+    resume_id: ResumeId | None = LEFT_OUT
+
+
+class SessionClone(InputModel):
+    """What the copy is to be like. Notes are copied unless `withNotes` is false."""
+
+    title: Title | None = None
+    only_pinned: bool = False
+    with_notes: bool = True
 
 
 class Generation(WireModel):
@@ -48,15 +62,19 @@ class Generation(WireModel):
 
 
 class Session(Resource):
-    """An interview session. `questionCount` is how many questions it has now."""
+    """An interview session. `questionCount` is how many questions it has now; while `archivedAt` is set, nothing of it
+    can be changed; `clonedFrom` is the session that it is a copy of."""
 
     title: str
     role: str
     experience: str
     topics: list[str]
     job_description: str | None = None
+    resume_id: Id | None = None
     status: Status
     question_count: int
+    archived_at: UtcTime | None = None
+    cloned_from: Id | None = None
 
 
 class StartedSession(Session):

@@ -1,0 +1,1 @@
+"""Deeper explanations of questions, made by a language model."""

@@ -1,0 +1,1 @@
+"""Practising: drafts, attempts at an answer, and what they score."""

@@ -1,0 +1,1 @@
+"""The review queue: spaced repetition of questions."""

@@ -1,0 +1,1 @@
+"""Having the model write one question anew."""

@@ -1,0 +1,86 @@
+"""Copies of sessions."""
+
+from bson import ObjectId
+
+from intervai_shared.errors import ConflictError, NotFoundError
+from intervai_shared.models import Document, utc_now
+from intervai_shared.mongo import Session as MongoSession
+from intervai_shared.resources import Resources
+from qa_service.events import QuestionsAdded, SessionCreated, grouped
+from qa_service.questions.repository import QuestionRepository
+from qa_service.questions.service import new_question
+from qa_service.sessions.repository import SessionRepository
+from qa_service.sessions.rules import NOT_FOUND
+from qa_service.sessions.schemas import SessionClone
+
+#: More would make the transaction long; a session comes to so many only by dozens of generations.
+MOST_QUESTIONS = 1000
+#: What describes the interview goes with the copy.
+_DESCRIBED = ("role", "experience", "topics", "jobDescription", "resumeId", "resumeText")
+#: What a question says goes with it; what somebody has done with it (scores, drafts, its history) stays.
+_SAID = ("text", "answer", "difficulty", "category", "keyPoints", "followUps", "isPinned", "model")
+
+
+class SessionCloner:
+    """Makes a session of another, with its questions."""
+
+    def __init__(self, resources: Resources, sessions: SessionRepository, questions: QuestionRepository) -> None:
+        self._outbox = resources.outbox
+        self._sessions = sessions
+        self._questions = questions
+
+    async def clone(self, user: ObjectId, session_id: ObjectId, wanted: SessionClone) -> Document:
+        """A new session with copies of the questions, all in one transaction; emits `session.created` and
+        `questions.added`. An archived session can be cloned; its copy is not archived.
+
+        Raises:
+            NotFoundError: the user has no such session.
+            ConflictError: it has more questions than are copied at once.
+        """
+        original = await self._sessions.get(user, session_id)
+        if original is None:
+            raise NotFoundError(NOT_FOUND)
+        questions = [
+            question
+            for question in await self._questions.all_of_session(user, session_id)
+            if question["isPinned"] or not wanted.only_pinned
+        ]
+        if len(questions) > MOST_QUESTIONS:
+            raise ConflictError(f"A session with more than {MOST_QUESTIONS} questions cannot be cloned.")
+        session = _copy_of(original, wanted, len(questions))
+        copies = _copies(questions, session["_id"], with_notes=wanted.with_notes)
+        return await self._outbox.transaction(lambda transaction: self._store(user, session, copies, transaction))
+
+    async def _store(
+        self, user: ObjectId, session: Document, copies: list[Document], transaction: MongoSession
+    ) -> Document:
+        await self._sessions.insert(user, session, transaction)
+        created = SessionCreated(user=user, role=session["role"], topics=session["topics"])
+        await self._outbox.add_event(transaction, session["_id"], created)
+        if copies:
+            await self._questions.insert(user, copies, transaction)
+            added = QuestionsAdded(user=user, count=len(copies), groups=grouped(copies))
+            await self._outbox.add_event(transaction, session["_id"], added)
+        return session
+
+
+def _copy_of(original: Document, wanted: SessionClone, count: int) -> Document:
+    now = utc_now()
+    described = {field: original[field] for field in _DESCRIBED if field in original}
+    title = wanted.title or f"{original['title']} (copy)"[:200]
+    state = {"status": "in-progress" if count else "pending", "questionCount": count}
+    times = {"clonedFrom": original["_id"], "createdAt": now, "updatedAt": now}
+    return {"_id": ObjectId(), "title": title, **described, **state, **times}
+
+
+def _copies(questions: list[Document], session_id: ObjectId, *, with_notes: bool) -> list[Document]:
+    """In list order, like their originals: made from the last to the first, since of the questions of one moment the
+    list shows the highest id first."""
+    copies = []
+    for question in reversed(questions):
+        content = {field: question[field] for field in _SAID if field in question}
+        if with_notes:
+            content["notes"] = question["notes"]
+        copy = new_question(session_id, content, source=question["source"])
+        copies.append({**copy, "clonedFrom": question["_id"]})
+    return copies[::-1]

@@ -1,0 +1,1 @@
+"""Links that show a session to whoever has them."""

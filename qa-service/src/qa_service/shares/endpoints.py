@@ -1,0 +1,52 @@
+"""HTTP of links that show a session."""
+
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Body, Depends, Request, Response
+
+from intervai_shared.app import provide
+from intervai_shared.auth.dependencies import CurrentUser
+from intervai_shared.http.address import client_address
+from intervai_shared.http.params import Cursor, IdPath, Limit
+from intervai_shared.models import Page
+from intervai_shared.mongo import object_id
+from qa_service.shares.links import PRIVATE_HEADERS
+from qa_service.shares.schemas import NewLinkToSession, NewShare, Share, SharedSession
+from qa_service.shares.service import ShareService
+
+router = APIRouter(prefix="/api/v1", tags=["shares"])
+Shares = Annotated[ShareService, Depends(provide(lambda container: container.shares))]
+#: A body that may be left out.
+NewShareBody = Annotated[NewShare, Body(default_factory=NewShare)]
+#: Who has the link needs no account.
+PUBLIC = frozenset({"/api/v1/shared/sessions/{token}"})
+
+
+@router.post("/sessions/{session_id}/shares", status_code=201, response_model=NewLinkToSession)
+async def share_session(
+    session_id: IdPath, body: NewShareBody, user: CurrentUser, shares: Shares, response: Response
+) -> Any:
+    """A secret link that shows the session to anybody who has it, until it expires or is revoked."""
+    response.headers.update(PRIVATE_HEADERS)
+    return await shares.add(user.id, object_id(session_id), body)
+
+
+@router.get("/sessions/{session_id}/shares", response_model=Page[Share])
+async def list_shares(
+    session_id: IdPath, user: CurrentUser, shares: Shares, limit: Limit = 20, cursor: Cursor = None
+) -> Any:
+    """The links to a session, the newest first; of the expired ones those of the last month."""
+    return await shares.page(user.id, object_id(session_id), limit, cursor)
+
+
+@router.delete("/sessions/{session_id}/shares/{share_id}", status_code=204)
+async def revoke_share(session_id: IdPath, share_id: IdPath, user: CurrentUser, shares: Shares) -> None:
+    """Ends a link at once."""
+    await shares.revoke(user.id, object_id(session_id), object_id(share_id))
+
+
+@router.get("/shared/sessions/{token}", response_model=SharedSession, response_model_exclude_none=True)
+async def get_shared_session(token: str, request: Request, response: Response, shares: Shares) -> Any:
+    """The session of a link, for anybody who has it."""
+    response.headers.update(PRIVATE_HEADERS)
+    return await shares.show(token, client_address(request))
