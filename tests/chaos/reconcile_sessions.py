@@ -59,7 +59,8 @@ def _job(name: str, job: Document | None, session: str, ledger: Ledger) -> Itera
 
 
 def question_sets(_: Ledger, found: Snapshot) -> Iterator[Finding]:
-    """A job that ended well has its full set of questions in its session, once; any other has none."""
+    """A job that ended well has its full set of questions in its session, once, unless it says that there are no more;
+    any other has what it says that it has made."""
     by_job: dict[str, list[Document]] = defaultdict(list)
     by_session: dict[str, list[Document]] = defaultdict(list)
     for question in found.of("qa", "questions"):
@@ -68,18 +69,20 @@ def question_sets(_: Ledger, found: Snapshot) -> Iterator[Finding]:
             by_job[str(question["generation"])].append(question)
     there = {str(session["_id"]): session for session in found.of("qa", "sessions")}
     for job in found.of("qa", "jobs"):
-        asked = job["count"] if job["status"] == "succeeded" and str(job["session"]) in there else 0
-        yield from _set(str(job["_id"]), asked, by_job.pop(str(job["_id"]), []))
+        yield from _set(job, str(job["session"]) in there, by_job.pop(str(job["_id"]), []))
     for name in by_job:
         yield Finding(ORPHAN, name, "questions of a generation that does not exist")
     for name, questions in by_session.items():
         yield from _session_set(name, there.get(name), questions, found)
 
 
-def _set(name: str, asked: int, stored: list[Document]) -> Iterator[Finding]:
+def _set(job: Document, has_session: bool, stored: list[Document]) -> Iterator[Finding]:
+    name, made = str(job["_id"]), len(job.get("made", ()))
     ordinals = Counter(question["ordinal"] for question in stored)
     if any(number > 1 for number in ordinals.values()):
         yield Finding(DOUBLED, name, "the generation has an ordinal twice")
+    is_whole = job["status"] == "succeeded" and not (job["result"] or {}).get("exhausted")
+    asked = (job.get("count", 0) if is_whole else made) if has_session else 0
     if len(stored) < asked:
         yield Finding(LOST, name, f"{asked} questions were asked for, {len(stored)} are stored")
     if len(stored) > asked:

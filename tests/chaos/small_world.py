@@ -45,6 +45,7 @@ def _db() -> dict[str, dict[str, list[Document]]]:
     account = {"_id": USER, "email": ADA, "emailKey": ADA}
     session = {"_id": SESSION, "user": USER, "title": "session 1", "questionCount": 3}
     job = {"_id": JOB, "session": SESSION, "status": "succeeded", "count": 2, "attempt": 1, "error": None}
+    job |= {"made": [{}, {}], "result": {"questions": 2}}
     export = {**job, "_id": EXPORT, "format": "md", "sizeBytes": 9}
     made = [question(GENERATED, "q 0", generation=JOB, ordinal=0), question(ObjectId(), "q 1", JOB, 1)]
     questions = [*made, question(OWN, "mine 1") | {"notes": "note 1"}]
@@ -70,7 +71,7 @@ def _db() -> dict[str, dict[str, list[Document]]]:
             "jobs": [job],
             "topic_uses": topics,
             "events": qa_events,
-            "inbox": [{"_id": f"{CREATED} trending"}],
+            "inbox": [{"_id": f"{CREATED} trending"}, {"_id": f"{MADE} progress"}],
         },
         "export": {"exports": [export], "events": [event("export.completed", EXPORT, READY)], "dead_letters": []},
     }

@@ -33,6 +33,10 @@ def test_a_world_in_order_has_no_findings(world: World) -> None:
     assert not world.findings()
 
 
+def _keeps_less(world: World) -> None:
+    world.one("qa", "jobs").update(status="cancelled", made=[{}, {}, {}])
+
+
 def _lose_account(world: World) -> None:
     world.found.db["auth"]["accounts"].clear()
     world.found.db["user"]["profiles"].clear()
@@ -89,6 +93,7 @@ BREACHES: dict[str, tuple[Callable[[World], object], tuple[str, str]]] = {
         lambda w: w.found.db["qa"]["questions"].append(w.one("qa", "questions") | {"_id": ObjectId()}),
         ("doubled", str(JOB)),
     ),
+    "a cancelled job has less than it says": (_keeps_less, ("lost", str(JOB))),
     "two questions have one ordinal": (_pinned_twice, ("doubled", str(JOB))),
     "a session asks the same twice": (
         lambda w: w.one("qa", "questions", 1).update(text="Q  0"),
@@ -196,9 +201,20 @@ def test_a_job_may_fail_when_its_session_is_deleted_and_its_event_stays(world: W
     world.request("delete session", SESSION)
     world.found.db["qa"]["sessions"].clear()
     world.found.db["qa"]["questions"].clear()
-    world.found.db["qa"]["events"].append(event("session.deleted", SESSION))
+    world.found.db["qa"]["events"].append(event("session.deleted", SESSION, UNASKED))
+    world.found.db["qa"]["inbox"].append({"_id": f"{UNASKED} progress"})
     world.found.told[ADA]["sessions"].clear()
     world.found.told[ADA]["questions"].clear()
     assert not world.findings()
     world.found.db["qa"]["questions"].append(question(GENERATED, "q 0", JOB))
     assert {("orphan", str(JOB)), ("orphan", str(SESSION))} <= world.findings()
+
+
+def test_a_cancelled_job_and_one_that_found_no_more_keep_what_they_have(world: World) -> None:
+    world.one("qa", "jobs").update(count=5, result={"questions": 2, "exhausted": True})
+    assert not world.findings()
+    world.one("qa", "jobs").update(result={"questions": 2})
+    assert world.findings() == {("lost", str(JOB))}
+    world.one("qa", "jobs").update(status="cancelled", result=None)
+    world.request("cancel job", JOB)
+    assert not world.findings()

@@ -21,6 +21,7 @@ PUBLIC = {
     ("GET", "/api/v1/users/erasures/keys"),
     ("GET", "/api/v1/users/erasures/{receipt}"),
     ("GET", "/api/v1/analytics/trending"),
+    ("GET", "/api/v1/shared/sessions/{token}"),
     ("POST", "/internal/token"),
 }
 

@@ -26,6 +26,18 @@ async def wait_for_job(person: Person, job_id: str) -> dict[str, Any]:
     return await _until(person, f"/api/v1/jobs/{job_id}", {"queued", "running"})
 
 
+async def upload_resume(person: Person, text: bytes, name: str = "cv.txt") -> str:
+    """The id of an upload, of a text file that lies in S3 now."""
+    body = {"contentType": "text/plain", "sizeBytes": len(text), "fileName": name}
+    answer = await person.http.post("/api/v1/resumes/uploads", json=body)
+    assert answer.status_code == 201, answer.text
+    form = answer.json()
+    async with httpx.AsyncClient() as anybody:
+        sent = await anybody.post(form["url"], data=form["fields"], files={"file": (name, text, "text/plain")})
+    assert sent.is_success, sent.text
+    return str(form["uploadId"])
+
+
 async def export_file(person: Person, session_id: str, kind: str) -> tuple[dict[str, Any], bytes]:
     """A ready export, and the file that its signed URL downloads."""
     answer = await person.http.post("/api/v1/exports", json={"sessionId": session_id, "format": kind})

@@ -18,7 +18,14 @@ from tests.e2e.routes import Route, all_routes
 RANDOM_BODIES = 200
 ANY_ID = "665f1c2e9b1d8a0012345678"
 #: Routes that a body may be left out of: null stands for none.
-WITHOUT_BODY = {"POST /api/v1/auth/refresh"}
+WITHOUT_BODY = {
+    "POST /api/v1/auth/refresh",
+    "POST /api/v1/sessions/{session_id}/clone",
+    "POST /api/v1/sessions/{session_id}/shares",
+    "POST /api/v1/shared/templates/{token}/sessions",
+    "POST /api/v1/templates/{template_id}/sessions",
+    "POST /api/v1/templates/{template_id}/share",
+}
 #: Bodies that no route accepts: no JSON at all, not even text, too deep, the wrong shape, unknown fields.
 BAD_BODIES = {
     b"{": 422,

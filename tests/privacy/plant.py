@@ -13,7 +13,7 @@ from bson import ObjectId
 from pymongo import MongoClient
 
 from intervai_shared.testing import Person
-from tests.e2e.support import export_file, wait_for_job
+from tests.e2e.support import export_file, upload_resume, wait_for_job
 
 PATIENCE_SECONDS = 60
 PASSWORD = "correct horse battery"
@@ -40,6 +40,10 @@ async def plant(gateway: httpx.AsyncClient) -> Planted:
     await _avatar(planted)
     session = await _session(planted)
     await _question(planted, session)
+    await _practice(planted, session)
+    await _collection(planted)
+    await _template(planted)
+    await _resume(planted)
     await _export(planted, session)
     _dead_letter(planted)
     return planted
@@ -114,6 +118,45 @@ async def _question(planted: Planted, session: str) -> None:
     planted.canaries.pop("question notes")
     changed = await planted.person.http.patch(f"/api/v1/questions/{answer.json()['id']}", json=notes)
     assert changed.status_code == 200, changed.text
+
+
+async def _practice(planted: Planted, session: str) -> None:
+    http = planted.person.http
+    question = (await http.get(f"/api/v1/sessions/{session}/questions")).json()["items"][0]["id"]
+    answered = await http.post(f"/api/v1/questions/{question}/attempts", json={"answer": planted.canary("attempt")})
+    assert answered.status_code == 202, answered.text
+    await wait_for_job(planted.person, answered.json()["jobId"])
+    drafted = await http.put(f"/api/v1/questions/{question}/draft", json={"answer": planted.canary("draft")})
+    assert drafted.status_code == 200, drafted.text
+    rated = await http.post(f"/api/v1/reviews/{question}", json={"rating": "good"})
+    assert rated.status_code == 200, rated.text
+    interview = (await http.post(f"/api/v1/sessions/{session}/interviews", json={"questionCount": 1})).json()
+    given = {"questionId": interview["question"]["questionId"], "answer": planted.canary("answer in an interview")}
+    ended = await http.post(f"/api/v1/interviews/{interview['id']}/answers", json=given)
+    await wait_for_job(planted.person, ended.json()["reportJobId"])
+
+
+async def _collection(planted: Planted) -> None:
+    body = {name: planted.canary(f"collection {name}") for name in ("name", "description")}
+    answer = await planted.person.http.post("/api/v1/collections", json=body)
+    assert answer.status_code == 201, answer.text
+
+
+async def _template(planted: Planted) -> None:
+    fields = ("name", "role", "experience", "jobDescription")
+    body = {name: planted.canary(f"template {name}") for name in fields}
+    topics = {"topics": [planted.canary("template topic")]}
+    answer = await planted.person.http.post("/api/v1/templates", json={**body, **topics})
+    assert answer.status_code == 201, answer.text
+
+
+async def _resume(planted: Planted) -> None:
+    text = planted.canary("résumé").encode()
+    resume = await upload_resume(planted.person, text, planted.canary("name of a résumé"))
+    read = await planted.person.http.post("/api/v1/resumes", json={"uploadId": resume})
+    assert (await wait_for_job(planted.person, read.json()["jobId"]))["status"] == "succeeded"
+    unread = planted.canary("résumé that is not read").encode()
+    await upload_resume(planted.person, unread, planted.canary("name of a résumé that is not read"))
 
 
 async def _export(planted: Planted, session: str) -> None:

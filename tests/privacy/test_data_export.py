@@ -14,7 +14,7 @@ from tests.privacy.plant import Planted, plant, until
 
 SERVICES = ["auth-service", "user-service", "qa-service", "export-service"]
 #: Our own copies, and what is no text: the picture is behind `avatarUrl` of the profile.
-NOT_IN_IT = {"dead letter", "error of a dead letter", "avatar"}
+NOT_IN_IT = {"dead letter", "error of a dead letter", "avatar", "résumé that is not read"}
 
 
 async def data_of(planted: Planted) -> tuple[dict[str, Any], Any]:

@@ -9,15 +9,27 @@ import pytest
 
 from intervai_shared.testing import NewPerson, Person
 from tests.e2e.routes import Route, all_routes
-from tests.e2e.support import export_file, start_session, wait_for_job
+from tests.e2e.support import export_file, start_session, upload_resume, wait_for_job
 
 #: A body that each route accepts, so that what it then refuses is the id.
 VALID_BODIES: dict[str, Any] = {
     "POST /api/v1/sessions/{session_id}/questions": {"text": "Why?"},
     "POST /api/v1/sessions/{session_id}/generations": {"count": 1},
+    "POST /api/v1/collections/{collection_id}/questions": {"ids": ["665f1c2e9b1d8a0012345678"]},
+    "POST /api/v1/questions/{question_id}/attempts": {"answer": "Because."},
+    "PATCH /api/v1/collections/{collection_id}": {"name": "Mine"},
+    "PUT /api/v1/questions/{question_id}/draft": {"answer": "Because."},
+    "POST /api/v1/interviews/{interview_id}/answers": {"questionId": "665f1c2e9b1d8a0012345678", "skip": True},
+    "POST /api/v1/reviews/{question_id}": {"rating": "good"},
 }
 #: Not the things of a person: a receipt is a secret of its own, and opens nothing but the record that it is of.
-WITHOUT_OWNER = {"GET /api/v1/users/erasures/{receipt}"}
+WITHOUT_OWNER = {
+    "GET /api/v1/users/erasures/{receipt}",
+    # Whoever has the token may look.
+    "GET /api/v1/shared/sessions/{token}",
+    "GET /api/v1/shared/templates/{token}",
+    "POST /api/v1/shared/templates/{token}/sessions",
+}
 ADMIN = "/api/v1/auth/admin/"
 
 
@@ -29,7 +41,20 @@ async def ids(person: Person) -> dict[str, str]:
     question = (await person.http.get(f"/api/v1/sessions/{session['id']}/questions")).json()["items"][0]
     export, _ = await export_file(person, session["id"], "json")
     login = (await person.http.get("/api/v1/auth/sessions")).json()["items"][0]
+    collection = (await person.http.post("/api/v1/collections", json={"name": "Mine"})).json()
+    recipe = {"name": "Mine", "role": "Cook", "experience": "junior", "topics": []}
+    template = (await person.http.post("/api/v1/templates", json=recipe)).json()
+    share = (await person.http.post(f"/api/v1/sessions/{session['id']}/shares", json={})).json()
+    resume = await upload_resume(person, b"Ada")
+    reading = (await person.http.post("/api/v1/resumes", json={"uploadId": resume})).json()
+    await wait_for_job(person, reading["jobId"])
+    await person.http.put(f"/api/v1/collections/{collection['id']}/questions/{question['id']}")
     return {
+        "collection_id": collection["id"],
+        **await practised(person, session["id"], question["id"]),
+        "template_id": template["id"],
+        "share_id": share["id"],
+        "resume_id": resume,
         "session_id": session["id"],
         "question_id": question["id"],
         "job_id": session["generation"]["jobId"],
@@ -39,14 +64,36 @@ async def ids(person: Person) -> dict[str, str]:
     }
 
 
+async def practised(person: Person, session: str, question: str) -> dict[str, str]:
+    """An attempt, a draft, a card of the review queue, and a mock interview with its report."""
+    attempt = (await person.http.post(f"/api/v1/questions/{question}/attempts", json={"answer": "I know it."})).json()
+    await wait_for_job(person, attempt["jobId"])
+    await person.http.put(f"/api/v1/questions/{question}/draft", json={"answer": "So far"})
+    await person.http.post(f"/api/v1/reviews/{question}", json={"rating": "good"})
+    interview = (await person.http.post(f"/api/v1/sessions/{session}/interviews", json={})).json()
+    ended = (await person.http.post(f"/api/v1/interviews/{interview['id']}/finish")).json()
+    await wait_for_job(person, ended["reportJobId"])
+    return {"attempt_id": attempt["id"], "interview_id": interview["id"]}
+
+
 async def everything_of(person: Person, ids: dict[str, str]) -> dict[str, Any]:
     """What the owner sees of it all, without what changes by itself."""
     paths = [
         f"sessions/{ids['session_id']}",
         f"sessions/{ids['session_id']}/questions",
         f"questions/{ids['question_id']}",
+        f"questions/{ids['question_id']}/draft",
+        f"questions/{ids['question_id']}/history",
+        f"collections/{ids['collection_id']}",
+        f"collections/{ids['collection_id']}/questions",
+        f"attempts/{ids['attempt_id']}",
+        f"interviews/{ids['interview_id']}",
+        f"reviews/{ids['question_id']}",
         f"jobs/{ids['job_id']}",
         f"exports/{ids['export_id']}",
+        f"templates/{ids['template_id']}",
+        f"resumes/{ids['resume_id']}",
+        f"sessions/{ids['session_id']}/shares",
         "auth/sessions",
         "users/me",
         "users/me/preferences",

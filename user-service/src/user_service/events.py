@@ -1,8 +1,10 @@
 """The events of user-service, and those that it has subscribed to."""
 
+from collections.abc import Mapping
 from datetime import datetime
+from typing import ClassVar
 
-from intervai_shared.messaging.events.catalogue import Catalogue, Event, ForeignEvent
+from intervai_shared.messaging.events.catalogue import Catalogue, Event, ForeignEvent, Upcaster
 from intervai_shared.models import Id
 from intervai_shared.privacy.events import DELETED, UserErased
 
@@ -45,6 +47,8 @@ class QuestionsGenerated(ForeignEvent):
 
     TYPE = "questions.generated"
     AGGREGATE = "session"
+    VERSION = 2
+    UPCASTERS: ClassVar[Mapping[int, Upcaster]] = {1: lambda data: data}  # what version 2 added is of no use here
 
     user: Id
     job_id: Id

@@ -10,7 +10,7 @@ from intervai_local.state import HOST, OPERATOR, SERVICES, SuiteError
 BUCKET = "intervai-exports"
 # What the caller may set for every process; the rest of a suite's settings name its own parts.
 DEFAULTS = {"LOG_LEVEL": "INFO", "RATE_LIMIT_SCALE": "1", "DRAIN_SECONDS": "2", "AWS_REGION": "us-east-1"}
-LLM = ("OPENAI_API_KEY", "OPENAI_BASE_URL", "OPENAI_MODEL")
+LLM = ("OPENAI_API_KEY", "OPENAI_BASE_URL", "OPENAI_MODEL", "OPENAI_MODEL_HIGH", "LLM_FALLBACKS")
 PLAIN = ("PATH", "HOME", "LANG", "LC_ALL", "TZ", "TMPDIR")
 
 Settings = dict[str, str]
@@ -71,11 +71,10 @@ def user_only(secrets: Mapping[str, str]) -> Settings:
 
 def llm(caller: Mapping[str, str], ports: Mapping[str, int]) -> Settings:
     """The LLM to ask: the caller's when there is a key, else the offline one."""
-    if caller.get("OPENAI_API_KEY"):
-        return {name: caller[name] for name in LLM if caller.get(name)}
-    model = caller.get("OPENAI_MODEL")
-    offline = {"OPENAI_API_KEY": "offline", "OPENAI_BASE_URL": f"http://{HOST}:{ports['offline-llm']}/v1"}
-    return {**offline, "OPENAI_MODEL": model} if model else offline
+    given = {name: caller[name] for name in LLM if caller.get(name)}
+    if "OPENAI_API_KEY" in given:
+        return given
+    return {**given, "OPENAI_API_KEY": "offline", "OPENAI_BASE_URL": f"http://{HOST}:{ports['offline-llm']}/v1"}
 
 
 def service(name: str, caller: Mapping[str, str], ports: Mapping[str, int], secrets: Mapping[str, str]) -> Settings:
