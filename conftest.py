@@ -3,6 +3,7 @@
 import json
 import os
 import secrets
+import signal
 from collections.abc import AsyncIterator, Iterator
 from typing import Any
 
@@ -20,6 +21,8 @@ def pytest_configure() -> None:
     """Stops early, and says why, when there is no suite to test against."""
     if "GATEWAY_URL" not in os.environ:
         pytest.exit('These tests need a running suite: `make test`, or `make test ARGS="qa-service/tests -k pin"`.', 4)
+    # A shell lets what it starts in the background ignore Ctrl-C, and so would the processes that tests interrupt.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture

@@ -131,15 +131,23 @@ async def measure(pid: int) -> None:
     async with open_container(settings) as container:
         db = container.resources.mongo.db
         await put(container, 1, 0)
-        light = await figures(db, await put(container, LIGHT_JOBS, LIGHT_PAUSE_SECONDS))
+        ids = await put(container, LIGHT_JOBS, LIGHT_PAUSE_SECONDS)
+        light = await figures(db, ids)
+        if STREAM == "1":
+            light["first question seen after p50 ms"], light["… at most ms"] = await first_seen(container, ids)
         process = psutil.Process(pid)
+        # It begins when all wait: to put them takes as much of the machine as to do them.
+        process.suspend()
+        ids = await put(container, JOBS, 0, wait=False)
         cpu = sum(process.cpu_times()[:2])
-        heavy = await figures(db, await put(container, JOBS, 0))
+        process.resume()
+        await ended(container)
+        heavy = await figures(db, ids)
         heavy["CPU ms a generation"] = 1000 * (sum(process.cpu_times()[:2]) - cpu) / JOBS
         heavy["RSS of the worker MB"] = process.memory_info().rss / 2**20
     table = Table("", f"{LIGHT_JOBS} jobs, one by one", f"{JOBS} at once", title="generation, one worker process")
-    for name, value in heavy.items():
-        table.add_row(name, f"{light[name]:.1f}" if name in light else "", f"{value:.1f}")
+    for name in {**heavy, **light}:
+        table.add_row(name, *(f"{side[name]:.1f}" if name in side else "" for side in (light, heavy)))
     Console().print(table)
 
 
@@ -153,8 +161,8 @@ async def ready(port: int) -> None:
             await asyncio.sleep(0.2)
 
 
-async def put(container: Any, jobs: int, pause: float) -> list[ObjectId]:
-    """Starts generations as the API does, and waits for their end; their ids."""
+async def put(container: Any, jobs: int, pause: float, *, wait: bool = True) -> list[ObjectId]:
+    """Starts generations as the API does; their ids, when they have ended."""
     from qa_service.sessions.schemas import SessionStart  # noqa: PLC0415
 
     ids = []
@@ -163,10 +171,16 @@ async def put(container: Any, jobs: int, pause: float) -> list[ObjectId]:
         session = await container.sessions.start(ObjectId(), SessionStart.model_validate(told))
         ids.append(session["generation"]["jobId"])
         await asyncio.sleep(pause)
+    if wait:
+        await ended(container)
+    return ids
+
+
+async def ended(container: Any) -> None:
+    """Returns when no job waits or runs."""
     records = container.resources.mongo.db.jobs
     while await records.count_documents({"status": {"$in": ["queued", "running"]}}):  # noqa: ASYNC110
         await asyncio.sleep(0.5)
-    return ids
 
 
 async def figures(db: Any, ids: list[ObjectId]) -> dict[str, float]:
@@ -193,6 +207,20 @@ async def figures(db: Any, ids: list[ObjectId]) -> dict[str, float]:
         "beside the provider p50 ms": statistics.median(beside),
         "with the queue p50 ms": statistics.median(whole) - 1000 * REPLY_SECONDS,
     }
+
+
+async def first_seen(container: Any, ids: list[ObjectId]) -> tuple[float, float]:
+    """Milliseconds from when the provider has sent the whole first question to when those who watch the job have got
+    it: the middle, and the most. An update's id in Redis is its time."""
+    seconds = []
+    for id_ in ids:
+        call = await container.resources.mongo.db.llm_calls.find_one({"job": id_}, sort=[("createdAt", 1)])
+        updates = await container.resources.redis.xrange(f"qa-service:live:job:{id_}")
+        shown = next(key for key, fields in updates if b"question" in orjson.loads(fields[b"data"]))
+        share = call["content"].index('}, {"text"') / len(call["content"])
+        sent = call["createdAt"].timestamp() + REPLY_SECONDS * share
+        seconds.append(int(shown.split(b"-")[0]) / 1000 - sent)
+    return statistics.median(seconds) * 1000, max(seconds) * 1000
 
 
 def main() -> None:

@@ -74,6 +74,8 @@ class GenerationStore:
 
     async def made(self, run: JobRun) -> list[Document]:
         """What earlier attempts have made. Read anew: another run may have stored until this one took the lease."""
+        if run.attempt == 1:
+            return []
         job = await self.jobs.get(run.document["user"], run.id)
         return list((job or {}).get("made", ()))
 
@@ -82,8 +84,10 @@ class GenerationStore:
         session first, the newest first."""
         user, session = run.document["user"], run.document["session"]
         newest = await self.questions.known(user, MOST_KNOWN)
-        own = await self.questions.briefs_of_session(user, session)
-        found = own[::-1] + [one for one in newest if one["session"] != session]
+        own = [one for one in newest if one["session"] == session]
+        if len(newest) == MOST_KNOWN:
+            own = (await self.questions.briefs_of_session(user, session))[::-1]
+        found = own + [one for one in newest if one["session"] != session]
         if len(found) < MANY_KNOWN:
             return _known(found), found
         return await asyncio.to_thread(_known, found), found
@@ -116,7 +120,8 @@ class GenerationStore:
             await self._count(run, len(fresh) - len(batch.questions), transaction)
         if stored:
             await self.questions.insert(user, stored, transaction)
-            await self.sessions.begin(user, session, transaction)
+            if not made:
+                await self.sessions.begin(user, session, transaction)
         for step, content in batch.asked_by:
             await self.model.note_partial(Caller(user, run.id), step, content, transaction)
         return Stored([{**question, "user": user} for question in stored], told, unknown)
