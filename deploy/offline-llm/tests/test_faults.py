@@ -11,6 +11,7 @@ import pytest
 from openai import AsyncOpenAI
 
 from offline_llm.bank import normalised
+from offline_llm.faults import PASSING, fault_of
 from offline_llm.server import create_app
 from offline_llm.settings import OfflineSettings
 
@@ -49,6 +50,13 @@ async def test_an_error_has_the_status_that_was_asked_for(fault: str, status: in
     with pytest.raises(openai.APIStatusError) as refused:
         await answered(model, fault)
     assert refused.value.status_code == status
+
+
+async def test_any_is_each_time_another_fault(model: AsyncOpenAI) -> None:
+    found = {fault.name for _ in range(100) if (fault := fault_of("offline?fault=any&share=0.9&seed=5"))}
+    assert found == set(PASSING)
+    answers = await asyncio.gather(*[answered(model, "any&seed=6") for _ in range(30)], return_exceptions=True)
+    assert {type(answer) for answer in answers} > {openai.RateLimitError, openai.InternalServerError}
 
 
 async def test_about_the_asked_share_of_the_requests_meets_the_fault(model: AsyncOpenAI) -> None:

@@ -215,5 +215,5 @@ async def test_a_model_that_declines_is_not_asked_again(
     session = await start()
     job = await attempt(session["generation"]["jobId"])
     assert job["status"] == "failed"
-    assert job["error"] == "The language model declined to write questions for this interview."
+    assert job["error"] == "The language model declined to answer this."
     assert len(provider.interviews) == 1

@@ -17,6 +17,18 @@ from offline_llm.bank import normalised
 #: Seconds that `timeout` is silent: longer than anybody waits.
 SILENCE_SECONDS = 600.0
 _CYRILLIC = str.maketrans("abcdefghijklmnopqrstuvwxyz", "абцдефгхийклмнопярстувшчыз")
+#: What `any` stands for: all that the next try may not meet again.
+PASSING = (
+    "rate-limit",
+    "error",
+    "cut-stream",
+    "length",
+    "invalid-json",
+    "schema",
+    "whitespace",
+    "wrong-language",
+    "duplicates",
+)
 _REFUSAL = "I cannot help with that."
 
 
@@ -48,10 +60,11 @@ def fault_of(model: str) -> Fault | None:
     fault = Fault(options.pop("fault", ""), options)
     if not fault.name:
         return None
+    dice = _dice(model, options.get("seed", ""))
     # `duplicates` has a use of its own for `share`.
-    if fault.name != "duplicates" and _dice(model, options.get("seed", "")).random() >= fault.number("share", 1.0):
+    if fault.name != "duplicates" and dice.random() >= fault.number("share", 1.0):
         return None
-    return fault
+    return Fault(dice.choice(PASSING), options) if fault.name == "any" else fault
 
 
 async def before(fault: Fault) -> tuple[int, dict[str, str]] | None:

@@ -80,4 +80,4 @@ def name(error: BaseException) -> str:
 
 
 REFUSED_REQUEST = "The language model refused the request."
-DECLINED = "The language model declined to write questions for this interview."
+DECLINED = "The language model declined to answer this."
