@@ -213,3 +213,8 @@ async def test_how_jobs_end_is_counted(jobs: Any, work: Any) -> None:
     for _ in range(2):
         await jobs.records.run(job_id, work)
     assert ended() == before + 1
+
+
+def test_what_a_job_is_about_cannot_take_the_place_of_what_holds_its_lease() -> None:
+    with pytest.raises(ValueError, match="attempt"):
+        JobRecords.new("probe", ObjectId(), attempt=ObjectId())
