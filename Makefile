@@ -14,7 +14,8 @@ SOURCES := shared/src $(wildcard *-service/src) deploy/local/src deploy/offline-
 READY := $(if $(shell grep -s '[!" ]$(CURDIR)/.venv/bin/python' .venv/bin/pip),.venv/.stamp,remake)
 
 .DEFAULT_GOAL := help
-.PHONY: help run up down status logs scale dlq admin keys events replay backup restore test chaos bench lint format lock images clean remake
+.PHONY: help run up down status logs scale dlq admin keys events replay backup restore
+.PHONY: test test-parts test-suite chaos bench lint format lock images clean remake
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -67,14 +68,19 @@ restore: $(READY) ## put a backup back: FROM=backups/monday; REPLACE=1 where the
 	@$(SUITE) with --paused -- $(VENV)/python -m intervai_backup restore "$(FROM)" $(if $(REPLACE),--replace)
 
 # The embedded Mongo engine slows down with each database that a test has made and dropped, so the tests that go through
-# the gateway get a suite of their own.
+# the gateway get a suite of their own. Both mostly wait for something, so they run beside each other.
 test: $(READY) ## all tests, on fresh suites of their own; ARGS="-k export" chooses
 ifdef ARGS
 	@$(TEST_SUITE) exec -- $(VENV)/pytest $(ARGS)
 else
-	@$(TEST_SUITE) exec -- $(VENV)/pytest
-	@$(TEST_SUITE) exec -- $(VENV)/pytest tests
+	@$(MAKE) --no-print-directory --jobs=2 --output-sync=line test-parts test-suite
 endif
+
+test-parts:
+	@PORTS=20000-25999 $(TEST_SUITE) exec -- $(VENV)/pytest
+
+test-suite:
+	@PORTS=26000-31999 $(TEST_SUITE) exec -- $(VENV)/pytest tests
 
 chaos: $(READY) ## break everything, then count (15 min): FAULTS=200 REQUESTS=5000
 	@$(TEST_SUITE) exec -- $(VENV)/python -m tests.chaos --faults $(or $(FAULTS),200) --requests $(or $(REQUESTS),5000) \

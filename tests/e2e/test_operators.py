@@ -78,7 +78,8 @@ async def _as_if_it_had_failed(job_id: ObjectId) -> str:
     }  # fmt: skip
     async with AsyncMongoClient(os.environ["MONGO_URI"]) as client:
         db = client.intervai_qa
-        await db.jobs.update_one({"_id": job_id}, {"$set": {"status": "failed", "attempt": 3, "error": "no"}})
+        failed = {"$set": {"status": "failed", "attempt": 3, "error": "no"}, "$unset": {"made": "", "told": ""}}
+        await db.jobs.update_one({"_id": job_id}, failed)
         await db.questions.delete_many({"generation": job_id})
         await db.dead_letters.insert_one(letter)
     return str(letter["_id"])

@@ -16,8 +16,10 @@ from typing import Any
 
 REPOSITORY = Path(__file__).resolve().parents[4]
 HOST = "127.0.0.1"
-# Below the kernel's ephemeral range, so that no outgoing connection takes a port while its part restarts.
-PORT_RANGE = range(20000, 32000)
+# Below the kernel's ephemeral range, so that no outgoing connection takes a port while its part restarts. PORTS chooses
+# a part of it, like `20000-25999`: two suites that start in the same second may choose the same port.
+_FIRST, _LAST = (os.environ.get("PORTS") or "20000-31999").split("-")
+PORT_RANGE = range(int(_FIRST), int(_LAST) + 1)
 #: Who asks for tokens beside the services: people with the right to mend things.
 OPERATOR = "operator"
 SERVICES = ("auth-service", "user-service", "qa-service", "export-service")
