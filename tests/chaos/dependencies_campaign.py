@@ -175,6 +175,7 @@ async def _effects(stack: Stack, kit: Kit, before: Any, outcome: Outcome) -> dic
     )
     found = {
         "statuses": sorted({str(found["status"]) for found in ended}),
+        "errors": [found["error"] for found in ended if found.get("error")],
         "key gives the first answer": key_kept,
         "sessions nobody was told of": await _untold(stack, kit),
         "questions": await _questions(stack, [session["id"] for session in accepted if session]),

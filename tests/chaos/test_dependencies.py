@@ -100,6 +100,7 @@ def test_it_heals_by_itself(outcome: Outcome, lost: str, fault: str) -> None:
 def test_what_was_accepted_is_done_exactly_once(outcome: Outcome, lost: str, fault: str) -> None:
     effects, whole = outcome.effects, (INTERVIEW["questionCount"], 1)
     exported = outcome.seen["new_export"].is_answer
+    assert effects["errors"] == []
     assert effects["statuses"] == (["ready", "succeeded"] if exported else ["succeeded"])
     assert set(effects["questions"]) == {whole}
     assert effects.get("file") == (200 if exported else None)

@@ -64,7 +64,7 @@ class Budgets:
         await self._check_system()
         if not self._daily:
             return
-        await self._spend.add(user, {}, transaction)
+        await self._spend.claim(user, transaction)
         spent = (await self._spend.today(user, transaction)).get("costMicros", 0)
         reserved = await self._jobs.reserved_micros(user, transaction)
         if spent + reserved + micros > self._daily:

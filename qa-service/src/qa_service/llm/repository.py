@@ -1,7 +1,8 @@
 """`llm_calls`: the journal of the calls of the model. `llm_spend`: what a user's calls cost, by day (UTC). `llm_hours`:
-what all calls cost, by hour, over several documents so that many calls do not wait for one."""
+what all calls cost, by hour. Both over several documents, so that many calls do not wait for one."""
 
 import random
+from collections import defaultdict
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime, timedelta
@@ -16,6 +17,9 @@ from intervai_shared.mongo import Database, Session, to_be_retried
 #: Documents of one hour.
 SHARDS = 64
 _ALL_SHARDS = frozenset(range(SHARDS))
+#: Documents of one day of one user.
+USER_SHARDS = 8
+AMOUNTS = ("calls", "inputTokens", "outputTokens", "costMicros")
 KEEP_HOURS_SECONDS = 90 * 24 * 3600
 INDEXES = {
     "llm_calls": [
@@ -75,31 +79,48 @@ class CallJournal:
 
 
 class SpendRepository:
-    """What the calls of a user cost. `_id` is `<user>:<day>`."""
+    """What the calls of a user cost. Of each day there is one document that starts of jobs write (`<user>:<day>`), and
+    a few that calls are booked in (`<user>:<day>:<number>`): so many jobs of one person can start and end at a time."""
 
     def __init__(self, db: Database) -> None:
         self._spend = db.llm_spend
 
     async def add(self, user: ObjectId, amounts: Document, session: Session) -> None:
-        """Adds to today's amounts. Nothing to add is a mark of whoever wants to be the only one to change them."""
+        """Adds to today's amounts. Raises what begins the transaction again when another adds to the same document."""
+        await self._write(user, f":{random.randrange(USER_SHARDS)}", amounts, session)  # noqa: S311  only spreads them
+
+    async def claim(self, user: ObjectId, session: Session) -> None:
+        """Of two transactions with this for one user the second begins again when the first has ended."""
+        await self._write(user, "", {"claims": 1}, session)
+
+    async def _write(self, user: ObjectId, suffix: str, amounts: Document, session: Session) -> None:
         day = _day(utc_now())
-        key = {"_id": f"{user}:{day:%Y-%m-%d}", "user": user}
-        change: Document = {"$setOnInsert": {"day": day}, "$inc": {"changes": 1, **amounts}}
+        key = {"_id": f"{user}:{day:%Y-%m-%d}{suffix}", "user": user}
+        change: Document = {"$setOnInsert": {"day": day}, "$inc": amounts}
         try:
             await self._spend.update_one(key, change, upsert=True, session=session)
         except DuplicateKeyError as error:
             raise to_be_retried(error) from error
 
     async def today(self, user: ObjectId, session: Session | None = None) -> Document:
-        """Empty if there is nothing yet."""
-        key = {"_id": f"{user}:{utc_now():%Y-%m-%d}", "user": user}
-        return await self._spend.find_one(key, session=session) or {}
+        """The amounts of today; empty if there is nothing yet."""
+        begin = f"{user}:{utc_now():%Y-%m-%d}"
+        ids = [f"{begin}:{number}" for number in range(USER_SHARDS)]
+        found = await self._spend.find({"_id": {"$in": ids}, "user": user}, session=session).to_list()
+        return _sum(found) if found else {}
 
     async def days(self, user: ObjectId, count: int) -> list[Document]:
-        """The last `count` days on which something was spent or started, the newest first."""
+        """The amounts of the last `count` days, with their `day`; only days on which there was a call, newest first."""
         since = _day(utc_now()) - timedelta(days=count - 1)
-        found = self._spend.find({"user": user, "day": {"$gte": since}}).sort("day", DESCENDING)
-        return await found.limit(count).to_list()
+        by_day: dict[datetime, list[Document]] = defaultdict(list)
+        async for found in self._spend.find({"user": user, "day": {"$gte": since}}):
+            by_day[found["day"]].append(found)
+        days = [{"day": day, **_sum(by_day[day])} for day in sorted(by_day, reverse=True)]
+        return [day for day in days if day["calls"]]
+
+
+def _sum(found: list[Document]) -> Document:
+    return {name: sum(int(each.get(name, 0)) for each in found) for name in AMOUNTS}
 
 
 class HourRepository:

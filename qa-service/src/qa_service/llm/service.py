@@ -23,7 +23,7 @@ class UsageService:
 
     async def of(self, user: ObjectId) -> Document:
         """Today, and the last 30 days on which there was something, as `Usage` has them."""
-        days = [_day(found) for found in await self._spend.days(user, DAYS) if found.get("calls")]
+        days = [_day(found) for found in await self._spend.days(user, DAYS)]
         today = f"{utc_now():%Y-%m-%d}"
         return {
             "today": next((day for day in days if day["date"] == today), _day({"day": utc_now()})),
