@@ -68,12 +68,13 @@ restore: $(READY) ## put a backup back: FROM=backups/monday; REPLACE=1 where the
 	@$(SUITE) with --paused -- $(VENV)/python -m intervai_backup restore "$(FROM)" $(if $(REPLACE),--replace)
 
 # The embedded Mongo engine slows down with each database that a test has made and dropped, so the tests that go through
-# the gateway get a suite of their own. Both mostly wait for something, so they run beside each other.
+# the gateway get a suite of their own. `make -j2 test-parts test-suite` runs both beside each other.
 test: $(READY) ## all tests, on fresh suites of their own; ARGS="-k export" chooses
 ifdef ARGS
 	@$(TEST_SUITE) exec -- $(VENV)/pytest $(ARGS)
 else
-	@$(MAKE) --no-print-directory --jobs=2 --output-sync=line test-parts test-suite
+	@$(MAKE) --no-print-directory test-parts
+	@$(MAKE) --no-print-directory test-suite
 endif
 
 test-parts:
