@@ -205,7 +205,7 @@ async def figures(db: Any, ids: list[ObjectId]) -> dict[str, float]:
         "generations/s, all": len(ended) / (ended[-1] - min(job["createdAt"] for job in jobs.values())).total_seconds(),
         "calls of the model a job": len(calls) / len(jobs),
         "beside the provider p50 ms": statistics.median(beside),
-        "with the queue p50 ms": statistics.median(whole) - 1000 * REPLY_SECONDS,
+        "with the queue p50 ms": statistics.median(whole),
     }
 
 
@@ -216,7 +216,7 @@ async def first_seen(container: Any, ids: list[ObjectId]) -> tuple[float, float]
     for id_ in ids:
         call = await container.resources.mongo.db.llm_calls.find_one({"job": id_}, sort=[("createdAt", 1)])
         updates = await container.resources.redis.xrange(f"qa-service:live:job:{id_}")
-        shown = next(key for key, fields in updates if b"question" in orjson.loads(fields[b"data"]))
+        shown = next(key for key, fields in updates if "question" in orjson.loads(fields[b"data"]))
         share = call["content"].index('}, {"text"') / len(call["content"])
         sent = call["createdAt"].timestamp() + REPLY_SECONDS * share
         seconds.append(int(shown.split(b"-")[0]) / 1000 - sent)
