@@ -117,3 +117,14 @@ async def test_the_explanation_goes_with_its_question(ask: Call, path: str, work
     assert (await work(job["jobId"]))["error"] == "The question has been deleted."
     assert provider.requests == []
     await ask("GET", path, 404)
+
+
+async def test_a_reply_that_the_token_limit_cut_off_is_asked_again_in_the_next_attempt(
+    ask: Call, work: Call, path: str, provider: Any
+) -> None:
+    provider.will(provider.saying('{"sections": [', "length"), provider.saying(json.dumps(CONTENT)))
+    job = await ask("POST", path, 202)
+    with pytest.raises(InvalidReplyError):
+        await work(job["jobId"])
+    assert (await work(job["jobId"]))["status"] == "succeeded"
+    assert len(provider.interviews) == 2

@@ -8,7 +8,7 @@ from qa_service.explanations.prompt import explanation_prompt
 from qa_service.explanations.schemas import ExplanationContent
 from qa_service.explanations.service import made_for
 from qa_service.llm.model import Caller, LanguageModel
-from qa_service.llm.replies import InvalidReplyError, Reply
+from qa_service.llm.replies import Reply
 from qa_service.questions.repository import QuestionRepository
 from qa_service.sessions.repository import SessionRepository
 
@@ -39,8 +39,6 @@ class Explainer:
         prompt = explanation_prompt(asked)
         caller = Caller(user, run.id)
         reply = await self._model.ask(caller, "0", prompt, ExplanationContent.model_validate_json)
-        if reply.cut:
-            raise InvalidReplyError
         return await self._store(run, {"explanation": _explanation(question, reply)})
 
     async def _store(self, run: JobRun, fields: Document) -> Document:

@@ -120,7 +120,9 @@ class Generator:
         kept = await self._model.kept(caller, step) if work.run.attempt > 1 else None
         try:
             prompt = questions_prompt(interview, work.quality)
-            reply = kept or await self._model.ask(caller, step, prompt, hearing.check.whole, hearing.hear)
+            reply = kept or await self._model.ask(
+                caller, step, prompt, hearing.check.whole, hearing.hear, takes_cut=True
+            )
         except BrokenReplyError as error:
             # What came is paid for and taken; a further call asks for the rest.
             hearing.take(error.content, hearing.model)

@@ -48,13 +48,20 @@ class LanguageModel:
         return next((_reply(entry) for entry in entries if entry["step"] == step and entry["state"] == "done"), None)
 
     async def ask(
-        self, caller: Caller, step: str, prompt: Prompt, check: Check, on_text: OnText | None = None
+        self,
+        caller: Caller,
+        step: str,
+        prompt: Prompt,
+        check: Check,
+        on_text: OnText | None = None,
+        *,
+        takes_cut: bool = False,
     ) -> Reply:
         """The reply to a step of a job: the journalled one, else a new one, which is journalled before it is given.
 
         `step` names the call within its job, the same in every attempt. `check` gets the whole content and raises
         ValueError (as pydantic's ValidationError is) when it does not fit the schema: such a reply is charged, but not
-        kept, so that another attempt asks again. It is not called for a reply that is `cut`.
+        kept, so that another attempt asks again. A reply that is `cut` is not checked: it fits whoever `takes_cut`.
 
         With `on_text` the reply is streamed, and `on_text` gets all that has come so far, one call at a time. It is not
         called for a journalled reply, nor for the end of a reply: the whole of it is what is returned. What it raises,
@@ -67,17 +74,24 @@ class LanguageModel:
             BrokenReplyError: the stream broke after `on_text` had been called.
             StreamError, openai.OpenAIError: it did not work for now.
         """
+
+        def accept(reply: Reply) -> None:
+            if not reply.cut:
+                check(reply.content)
+            elif not takes_cut:
+                raise ValueError("it was cut off by the token limit")
+
         entries = await self._journal.of_step(caller.user, caller.job, step)
         for left in entries:
             if left["state"] == "asked" and left["_id"] not in {call for call, _ in self._open.values()}:
                 await self._ledger.settle_left(left)
         of_step = [entry for entry in entries if entry["step"] == step]
         for entry in of_step:
-            if entry["state"] == "done" and await self._fits(caller, entry["_id"], _reply(entry), check):
+            if entry["state"] == "done" and await self._fits(caller, entry["_id"], _reply(entry), accept):
                 return _reply(entry)
         call = await self._begin(caller, step, prompt, of_step)
         reply = await self._call(caller, step, call, prompt, Listener(on_text))
-        if not await self._fits(caller, call.id, reply, check):
+        if not await self._fits(caller, call.id, reply, accept):
             raise InvalidReplyError
         return reply
 
@@ -97,11 +111,9 @@ class LanguageModel:
         """See `Ledger.settle_forgotten`."""
         await self._ledger.settle_forgotten()
 
-    async def _fits(self, caller: Caller, call: str, reply: Reply, check: Check) -> bool:
-        if reply.cut:
-            return True
+    async def _fits(self, caller: Caller, call: str, reply: Reply, accept: Callable[[Reply], object]) -> bool:
         try:
-            check(reply.content)
+            accept(reply)
         except ValueError:
             await self._journal.mark(caller.user, call, "done", "invalid")
             return False

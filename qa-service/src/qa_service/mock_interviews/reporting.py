@@ -81,7 +81,5 @@ class Reporter:
                 raise
             log.warning("a mock interview gets no advice", jobId=str(run.id), error=repr(error))
             return None
-        if reply.cut:
-            return None
         told = AdviceReply.model_validate_json(reply.content).model_dump(by_alias=True)
         return {**told, "model": reply.model, "promptVersion": VERSION}

@@ -8,7 +8,6 @@ from intervai_shared.models import Document, utc_now
 from intervai_shared.mongo import Session
 from qa_service.events import AnswerGraded
 from qa_service.llm.model import Caller, LanguageModel
-from qa_service.llm.replies import InvalidReplyError
 from qa_service.practice import prompt, rubric
 from qa_service.practice.evidence import Answer
 from qa_service.practice.prompt import Judgement
@@ -58,8 +57,6 @@ class Grader:
         asking = prompt.grading_prompt(attempt["asked"], answer.counted)
         caller = Caller(attempt["user"], run.id)
         reply = await self._model.ask(caller, "grade", asking, Judgement.model_validate_json)
-        if reply.cut:
-            raise InvalidReplyError
         return _judged(
             answer, attempt["asked"], Judgement.model_validate_json(reply.content), _source("model", reply.model)
         )

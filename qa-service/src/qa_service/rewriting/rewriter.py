@@ -9,7 +9,6 @@ from intervai_shared.mongo import Session as MongoSession
 from qa_service.generation.schemas import GeneratedSet
 from qa_service.generation.similarity import Known
 from qa_service.llm.model import Caller, LanguageModel
-from qa_service.llm.replies import InvalidReplyError
 from qa_service.questions.changes import QuestionChanges
 from qa_service.questions.repository import QuestionRepository
 from qa_service.questions.texts import normalised
@@ -71,8 +70,6 @@ class Rewriter:
             prompt = rewriting_prompt({**wanted, "exclude": others[-MOST_EXCLUDED:]}, job["quality"])
             caller = Caller(job["user"], run.id)
             reply = await self._model.ask(caller, str(call), prompt, GeneratedSet.model_validate_json)
-            if reply.cut:
-                raise InvalidReplyError
             [*found] = GeneratedSet.model_validate_json(reply.content).questions[:1]
             if found and not known.has(found[0].text, found[0].category):
                 return {**found[0].model_dump(by_alias=True), "model": reply.model}
