@@ -118,7 +118,7 @@ async def test_an_account_is_made_an_administrator_and_ordinary_again(
     assert answer.json()["user"]["roles"] == ["user", "admin"]
     told = [await run("admin", email, "--revoke") for _ in range(2)]
     assert [said for _, said, _ in told] == [f"{email} is an administrator no more", f"{email} is no administrator"]
-    entries = await database.audit.find({"user": ObjectId(signed_up["user"]["id"])}).sort("_id", 1).to_list()
+    entries = await database.audit.find({"user": ObjectId(signed_up["user"]["id"])}).sort("at", 1).to_list()
     assert [entry["event"] for entry in entries][-2:] == ["role.granted", "role.revoked"]
     assert entries[-1]["userAgent"] == "command line"
 
