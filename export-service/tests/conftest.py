@@ -20,7 +20,7 @@ from pymongo import AsyncMongoClient
 
 from export_service.app import create_app
 from export_service.exports.maker import ExportMaker
-from export_service.renderers.content import Content, Item
+from export_service.renderers.content import Content, Item, Layout
 from export_service.settings import ExportSettings
 from export_service.worker import ExportWorker, open_worker
 from intervai_shared.models import Document
@@ -184,16 +184,29 @@ def lost_s3(monkeypatch: pytest.MonkeyPatch) -> Callable[[FileStorage], Abstract
 
 @pytest.fixture
 def content() -> Callable[..., Content]:
-    """Content with one question: `content(text=…, title=…)` sets its fields, whichever of the two has them."""
+    """Content with one question: `content(text=…, title=…, paper=…)` sets its fields, whichever of the three has
+    them."""
 
     def build(**fields: Any) -> Content:
         session = {"title": "Title", "role": "Role", "experience": "senior", "topics": ["Topic"]}
         session |= {name: fields.pop(name) for name in tuple(fields) if name in session}
-        item = Item("Question?", "Answer.", "easy", "Topic", ["Point"], ["Follow-up?"], is_pinned=False, notes="Note.")
+        item = Item(
+            id="665f1c2e9b1d8a0012345601",
+            text="Question?",
+            answer="Answer.",
+            difficulty="easy",
+            category="Topic",
+            key_points=["Point"],
+            follow_ups=["Follow-up?"],
+            is_pinned=False,
+            notes="Note.",
+        )
+        layout = Layout(**{name: fields.pop(name) for name in ("paper", "locale", "bom") if name in fields})
         items = fields.pop("items", None)
         if items is None:
             items = [replace(item, **fields)]
-        return Content(**session, created_at="2026-03-05T10:00:00Z", items=items)
+        about = {"id": "665f1c2e9b1d8a0012345600", "created_at": "2026-03-05T10:00:00Z", **session}
+        return Content(**about, items=items, layout=layout)
 
     return build
 

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from export_service.renderers import RENDERERS
-from export_service.renderers.content import Content, Item, content_of
+from export_service.renderers.content import Content, Item, Layout, content_of
 from export_service.renderers.json_file import SCHEMA, render_json
 
 NewContent = Callable[..., Content]
@@ -17,6 +17,7 @@ ALL = {"onlyPinned": False, "includeAnswers": True, "includeNotes": True}
 
 def question(text: str, *, pinned: bool = False) -> dict[str, Any]:
     return {
+        "id": "665f1c2e9b1d8a0012345601",
         "text": text,
         "answer": "An answer.",
         "difficulty": "hard",
@@ -30,15 +31,36 @@ def question(text: str, *, pinned: bool = False) -> dict[str, Any]:
 
 def told_by_qa_service(*questions: dict[str, Any]) -> dict[str, Any]:
     session = {"title": "T", "role": "R", "experience": "mid", "topics": ["X"], "createdAt": "2026-03-05T10:00:00Z"}
+    session["id"] = "665f1c2e9b1d8a0012345600"
     return {"session": session, "questions": list(questions)}
 
 
 def test_all_questions_are_in_with_everything_unless_options_say_otherwise() -> None:
     content = content_of(told_by_qa_service(question("one"), question("two", pinned=True)), ALL)
     assert [item.text for item in content.items] == ["one", "two"]
+    assert (content.id, content.layout) == ("665f1c2e9b1d8a0012345600", Layout())
     assert content.items[1] == Item(
-        "two", "An answer.", "hard", "Docker", ["A point."], ["And then?"], is_pinned=True, notes="A note."
+        "665f1c2e9b1d8a0012345601",
+        "two",
+        "An answer.",
+        "hard",
+        "Docker",
+        ["A point."],
+        ["And then?"],
+        is_pinned=True,
+        notes="A note.",
     )
+
+
+def test_a_layout_is_what_the_options_say() -> None:
+    options = {**ALL, "paper": "letter", "locale": "de", "bom": True}
+    assert content_of(told_by_qa_service(), options).layout == Layout("letter", "de", bom=True)
+
+
+@pytest.mark.parametrize(("wanted", "found"), [([], 1), (["hard"], 1), (["easy", "hard"], 1), (["easy", "medium"], 0)])
+def test_only_questions_of_the_difficulties_asked_for_are_in(wanted: list[str], found: int) -> None:
+    content = content_of(told_by_qa_service(question("one")), {**ALL, "difficulties": wanted})
+    assert len(content.items) == found
 
 
 def test_only_pinned_leaves_out_the_others() -> None:

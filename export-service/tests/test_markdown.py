@@ -44,8 +44,8 @@ def plain(text: str) -> str:
 
 def everywhere(text: str) -> Content:
     """The text as each field that holds prose."""
-    item = Item(plain(text), text, "easy", text, [text], [text], is_pinned=True, notes=text)
-    return Content(text, text, text, [text], "2026-03-05T10:00:00Z", [item])
+    item = Item("0" * 24, plain(text), text, "easy", text, [text], [text], is_pinned=True, notes=text)
+    return Content("0" * 24, text, text, text, [text], "2026-03-05T10:00:00Z", [item])
 
 
 def expected(text: str, difficulty: str) -> str:
@@ -111,7 +111,7 @@ def test_a_question_of_several_paragraphs_is_a_heading_with_the_others_below(con
 
 
 def test_questions_stand_under_their_topics_and_are_numbered_throughout(content: NewContent) -> None:
-    items = [Item(f"Q{n}?", "", "easy", topic, [], [], False, "") for n, topic in enumerate("ABA")]
+    items = [Item(f"{n:024x}", f"Q{n}?", "", "easy", topic, [], [], False, "") for n, topic in enumerate("ABA")]
     lines = render_markdown(content(items=items)).decode().splitlines()
     assert [line for line in lines if line.startswith("#")] == [
         "# Title",

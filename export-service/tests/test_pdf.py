@@ -117,7 +117,7 @@ def test_the_page_tells_what_it_is_about(content: NewContent) -> None:
 
 
 def test_questions_are_bookmarks_under_their_topics(content: NewContent) -> None:
-    items = [Item(f"Q{n}?", "", "easy", topic, [], [], False, "") for n, topic in enumerate("ABA")]
+    items = [Item(f"{n:024x}", f"Q{n}?", "", "easy", topic, [], [], False, "") for n, topic in enumerate("ABA")]
     assert outline_of(content(items=items)) == ["A", ["1. Q0?", "2. Q2?"], "B", ["3. Q1?"]]
 
 
@@ -136,7 +136,7 @@ def test_a_session_without_questions_is_a_page_that_says_so(content: NewContent)
 
 def test_two_hundred_long_questions_are_all_printed(content: NewContent) -> None:
     items = [
-        Item(f"Question {n}?", "An answer. " * 80, "easy", f"Topic {n % 7}", ["Point"], [], False, "")
+        Item(f"{n:024x}", f"Question {n}?", "An answer. " * 80, "easy", f"Topic {n % 7}", ["Point"], [], False, "")
         for n in range(200)
     ]
     long = content(items=items)

@@ -52,7 +52,10 @@ async def test_the_pool_gives_what_the_renderer_makes(kind: str, content: NewCon
 
 
 async def test_the_event_loop_goes_on_while_a_file_renders(content: NewContent) -> None:
-    items = [Item(f"Question {number}?", "Answer. " * 200, "easy", "T", [], [], False, "") for number in range(200)]
+    items = [
+        Item(f"{number:024x}", f"Question {number}?", "Answer. " * 200, "easy", "T", [], [], False, "")
+        for number in range(200)
+    ]
     ticks = 0
 
     async def tick() -> None:
@@ -171,7 +174,7 @@ from export_service.exports.render_pool import open_pool
 from export_service.renderers.content import Content
 async def work():
     async with open_pool(1, 30) as pool:
-        await pool.render("json", Content("Title", "Role", "senior", [], "2026-03-05T10:00:00Z", []))
+        await pool.render("json", Content("0" * 24, "Title", "Role", "senior", [], "2026-03-05T10:00:00Z", []))
         print(*(renderer.process.pid for renderer in pool._all), flush=True)
         os.kill(os.getpid(), signal.SIGKILL)
 asyncio.run(work())

@@ -6,7 +6,10 @@ from pydantic import BeforeValidator, Field
 
 from intervai_shared.models import Id, InputModel, Resource, UtcTime, WireModel
 
-Format = Literal["pdf", "md", "json"]
+Format = Literal["pdf", "docx", "md", "csv", "json", "apkg"]
+Difficulty = Literal["easy", "medium", "hard"]
+Paper = Literal["a4", "letter"]
+Locale = Literal["en", "de", "fr", "es", "ja"]
 #: A job that has succeeded is an export that is ready.
 Status = Annotated[
     Literal["queued", "running", "ready", "failed", "cancelled", "expired"],
@@ -16,11 +19,17 @@ SessionId = Annotated[str, Field(pattern="^[0-9a-f]{24}$", examples=["665f1c2e9b
 
 
 class ExportOptions(InputModel):
-    """What goes into the file."""
+    """What goes into the file, and how it looks. A format takes no notice of what means nothing to it."""
 
     only_pinned: bool = False
+    difficulties: Annotated[list[Difficulty], Field(max_length=3)] = Field(
+        [], description="Of these only; none: of all."
+    )
     include_answers: bool = True
     include_notes: bool = True
+    paper: Paper = Field("a4", description="Of PDF and DOCX.")
+    locale: Locale = Field("en", description="The language of headings and dates, not of the questions.")
+    bom: bool = Field(False, description="CSV begins with a byte order mark, which some spreadsheets need.")
 
 
 class ExportRequest(InputModel):

@@ -11,9 +11,20 @@ _STEM_BYTES = 160
 
 
 @dataclass(frozen=True)
-class Item:
-    """One question, with empty text where the options leave something out."""
+class Layout:
+    """How the file is to look. Each format takes what means something to it: `paper` (`a4`, `letter`) and `locale` PDF
+    and DOCX, `locale` Markdown too, `bom` (begin with a byte order mark, for old spreadsheets) CSV."""
 
+    paper: str = "a4"
+    locale: str = "en"
+    bom: bool = False
+
+
+@dataclass(frozen=True)
+class Item:
+    """One question, with empty text where the options leave something out. `id`: 24 hex digits, always the same."""
+
+    id: str
     text: str
     answer: str
     difficulty: str
@@ -26,14 +37,16 @@ class Item:
 
 @dataclass(frozen=True)
 class Content:
-    """A session to print. `created_at` is RFC 3339."""
+    """A session to print. `id`: 24 hex digits, always the same; `created_at` is RFC 3339."""
 
+    id: str
     title: str
     role: str
     experience: str
     topics: list[str]
     created_at: str
     items: list[Item]
+    layout: Layout = Layout()
 
     @property
     def file_stem(self) -> str:
@@ -53,20 +66,29 @@ class Content:
 def content_of(answer: Document, options: Document) -> Content:
     """`answer` is qa-service's session with questions; `options` are an export's options as stored."""
     session = answer["session"]
-    questions = [question for question in answer["questions"] if question["isPinned"] or not options["onlyPinned"]]
     return Content(
+        id=session["id"],
         title=session["title"],
         role=session["role"],
         experience=session["experience"],
         topics=session["topics"],
         created_at=session["createdAt"],
-        items=[_item(question, options) for question in questions],
+        items=[_item(question, options) for question in answer["questions"] if _is_wanted(question, options)],
+        layout=Layout(options.get("paper", "a4"), options.get("locale", "en"), options.get("bom", False)),
     )
+
+
+def _is_wanted(question: Document, options: Document) -> bool:
+    """Options of exports from before there was a choice of difficulties have none."""
+    if options["onlyPinned"] and not question["isPinned"]:
+        return False
+    return question["difficulty"] in (options.get("difficulties") or [question["difficulty"]])
 
 
 def _item(question: dict[str, Any], options: Document) -> Item:
     answers, notes = options["includeAnswers"], options["includeNotes"]
     return Item(
+        id=question["id"],
         text=question["text"],
         answer=question["answer"] if answers else "",
         difficulty=question["difficulty"],

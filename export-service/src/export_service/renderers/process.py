@@ -14,7 +14,7 @@ from typing import BinaryIO
 import orjson
 
 from export_service.renderers import render
-from export_service.renderers.content import Content, Item
+from export_service.renderers.content import Content, Item, Layout
 
 REQUEST = struct.Struct(">Q")
 ANSWER = struct.Struct(">?Q")
@@ -37,8 +37,9 @@ def serve(requests: BinaryIO, answers: BinaryIO) -> None:
 def _answer(body: bytes) -> tuple[bool, bytes]:
     wanted = orjson.loads(body)
     items = [Item(**item) for item in wanted["content"].pop("items")]
+    layout = Layout(**wanted["content"].pop("layout"))
     try:
-        return True, render(wanted["kind"], Content(**wanted["content"], items=items))
+        return True, render(wanted["kind"], Content(**wanted["content"], items=items, layout=layout))
     except Exception as error:
         return False, repr(error)[:500].encode()
 
