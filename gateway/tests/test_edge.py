@@ -105,6 +105,14 @@ def test_a_body_over_one_mebibyte_is_refused(edge: Edge) -> None:
     assert edge.public.post("/api/v1/sessions", content=b"x" * 1_048_576).json()["size"] == 1_048_576
 
 
+def test_only_the_import_takes_a_body_of_eight_mebibytes(edge: Edge) -> None:
+    largest = b"x" * 8_388_608
+    path = "/api/v1/sessions/import"
+    assert edge.public.post(path, content=largest).json()["size"] == 8_388_608
+    assert edge.public.post(path, content=largest + b"x").status_code == 413
+    assert edge.public.post(f"{path}/x", content=largest).status_code == 413
+
+
 def test_long_answers_are_compressed(edge: Edge) -> None:
     answer = edge.public.get("/api/v1/sessions/long", headers={"Accept-Encoding": "gzip"})
     assert answer.headers["Content-Encoding"] == "gzip"

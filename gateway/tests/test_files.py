@@ -19,6 +19,7 @@ ROUTES = {
     "/api/v1/users/me": "user-service",
     "/api/v1/notifications": "user-service",
     "/api/v1/sessions/5f/questions/stats": "qa-service",
+    "/api/v1/sessions/import": "qa-service",
     "/api/v1/jobs/5f": "qa-service",
     "/api/v1/questions/search": "qa-service",
     "/api/v1/templates": "qa-service",
@@ -31,6 +32,7 @@ ROUTES = {
     "/api/v1/usage": "qa-service",
     "/api/v1/shared/sessions/secret": "qa-service",
     "/api/v1/users/erasures/secret": "user-service",
+    "/api/v1/auth/letters/unsubscribe/secret": "auth-service",
     "/api/v1/exports/5f/download": "export-service",
 }
 CLOSED = ["/", "/internal/x", "/health/ready", "/metrics", "/api/v1/internal", "/api/v1/authentic", "/api/v2/auth"]
@@ -52,7 +54,10 @@ def test_nothing_else_is_public(path: str) -> None:
     assert [name for name, router in PUBLIC.items() if matches(router, path)] == []
 
 
-@pytest.mark.parametrize("path", ["/api/v1/shared/sessions/secret", "/api/v1/users/erasures/secret"])
+@pytest.mark.parametrize(
+    "path",
+    ["/api/v1/shared/sessions/secret", "/api/v1/users/erasures/secret", "/api/v1/auth/letters/unsubscribe/secret"],
+)
 def test_a_path_that_holds_a_secret_goes_first_to_routers_that_log_nothing(path: str) -> None:
     found = sorted((router for router in PUBLIC.values() if matches(router, path)), key=lambda one: -one["priority"])
     silent = [router for router in found if router.get("observability") == {"accessLogs": False}]
@@ -68,7 +73,7 @@ def test_internal_prefixes_are_on_the_internal_entry_point_alone() -> None:
 
 def test_every_public_router_has_the_edge_middlewares() -> None:
     for name, router in PUBLIC.items():
-        first = "edge-write" if name.endswith("-write") else "edge-read"
+        first = {"write": "edge-write", "import": "edge-import"}.get(name.rsplit("-", 1)[-1], "edge-read")
         assert router["middlewares"][0] == first, name
         assert ("Method(" in router["rule"]) == (first == "edge-read"), name
 

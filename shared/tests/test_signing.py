@@ -36,6 +36,27 @@ def test_another_secret_or_another_kind_of_record_has_another_key(byte: int, kin
         jwt.decode(other.sign({}), key, algorithms=["EdDSA"])
 
 
+def test_a_record_is_read_back_whatever_times_it_tells_of() -> None:
+    signer, claims = RecordSigner(secret(1), "manifest"), {"iat": 4_000_000_000, "exp": 1, "aud": "all", "a": [1]}
+    assert signer.claims(signer.sign(claims)) == claims
+
+
+@pytest.mark.parametrize(("byte", "kind"), [(2, "manifest"), (1, "erasure")])
+def test_a_record_of_another_key_or_kind_is_none_of_ours(byte: int, kind: str) -> None:
+    assert RecordSigner(secret(1), "manifest").claims(RecordSigner(secret(byte), kind).sign({})) is None
+
+
+def test_a_token_of_our_key_with_another_type_is_none_of_ours() -> None:
+    signer = RecordSigner(secret(1), "manifest")
+    token = jwt.encode({}, signer._private, algorithm="EdDSA", headers={"typ": "JWT"})
+    assert signer.claims(token) is None
+
+
+@pytest.mark.parametrize("text", ["", "a.b.c", "é", base64.urlsafe_b64encode(b"[" * 50_000).decode() + ".e30.AA"])
+def test_text_that_is_no_record_is_none_of_ours(text: str) -> None:
+    assert RecordSigner(secret(1), "manifest").claims(text) is None
+
+
 def test_the_key_id_is_its_thumbprint_as_the_rfc_makes_it() -> None:
     """RFC 8037, appendix A.3, has this key and its thumbprint."""
     signer = RecordSigner(secret(1), "erasure")

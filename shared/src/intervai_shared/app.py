@@ -1,6 +1,6 @@
 """The FastAPI application of a service: wiring that is the same for all."""
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Any, TypeVar
@@ -33,9 +33,11 @@ def create_service_app(
     *,
     public: AbstractSet[str] = frozenset(),
     keeps_answers: bool = True,
+    body_bytes: Mapping[str, int] | None = None,
 ) -> FastAPI:
     """A service's API: its routers on the chassis. `public` names the paths that need no token. `keeps_answers`: an
-    `Idempotency-Key` is heeded, for which answers are stored; not for a service whose answers hold secrets."""
+    `Idempotency-Key` is heeded, for which answers are stored; not for a service whose answers hold secrets.
+    `body_bytes`: by path, the largest body where it is not `max_body_bytes`; the gateway has its own limit for it."""
     logs.configure(settings.service, settings.log_level)
 
     @asynccontextmanager
@@ -56,10 +58,10 @@ def create_service_app(
         redoc_url=None,
         redirect_slashes=False,
         middleware=[
-            Middleware(WholeBodyMiddleware, max_bytes=2 * settings.max_body_bytes),
+            Middleware(WholeBodyMiddleware, max_bytes=2 * settings.max_body_bytes, by_path=_doubled(body_bytes or {})),
             Middleware(RequestContextMiddleware),
             Middleware(AuthenticationMiddleware, public=public | HEALTH_PATHS | {OPENAPI_PATH}),
-            Middleware(BodyLimitMiddleware, max_bytes=settings.max_body_bytes),
+            Middleware(BodyLimitMiddleware, max_bytes=settings.max_body_bytes, by_path=body_bytes),
             *([Middleware(IdempotencyMiddleware)] if keeps_answers else []),
         ],
     )
@@ -69,6 +71,10 @@ def create_service_app(
     for router in (*routers, dead_letters.router):
         app.include_router(router)
     return app
+
+
+def _doubled(body_bytes: Mapping[str, int]) -> dict[str, int]:
+    return {path: 2 * count for path, count in body_bytes.items()}
 
 
 def provide(pick: Callable[[Any], T]) -> Callable[[Request], Awaitable[T]]:

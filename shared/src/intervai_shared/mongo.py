@@ -47,8 +47,9 @@ class Mongo:
     read_db: Database
     unended: "UnendedTransactions"
 
-    async def transaction(self, body: Callable[[Session], Awaitable[T]]) -> T:
+    async def transaction(self, body: Callable[[Session], Awaitable[T]], patience: float = 1) -> T:
         """Runs `body` in a transaction, again on a transient conflict: it may have effects only through its session.
+        It may take `patience` times as long as one operation elsewhere.
 
         What a POST answers must come from the result of its transaction, and be storable: see `idempotency`.
         """
@@ -57,7 +58,7 @@ class Mongo:
         session = self.client.start_session()
         try:
             # Without a limit of its own `with_transaction` tries for two minutes when the server is away.
-            with pymongo.timeout(self.client.options.timeout):
+            with pymongo.timeout(patience * (self.client.options.timeout or 0) or None):
                 result: T = await session.with_transaction(guarded)
         except _LOST:
             self.unended.end(session)

@@ -14,11 +14,14 @@ import orjson
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
+from jwt.types import Options
 from pydantic import Field, SecretStr
 
 from intervai_shared.settings import MasterKey, ServiceSettings
 
 ALGORITHM = "EdDSA"
+#: A record is kept: it is valid for no audience and no time.
+_SIGNATURE_ONLY: Options = {"verify_aud": False, "verify_exp": False, "verify_iat": False, "verify_nbf": False}
 
 
 class SigningSettings(ServiceSettings):
@@ -48,6 +51,17 @@ class RecordSigner:
         """A JWS in compact form; its `typ` names the kind of record."""
         headers = {"kid": self._kid, "typ": f"{self._kind}+jwt"}
         return jwt.encode(claims, self._private, algorithm=ALGORITHM, headers=headers)
+
+    def claims(self, record: str) -> dict[str, Any] | None:
+        """What a record says; None of any text that is no record of this kind signed with this key."""
+        try:
+            decoded = jwt.decode_complete(
+                record, self._private.public_key(), algorithms=[ALGORITHM], options=_SIGNATURE_ONLY
+            )
+        except (jwt.PyJWTError, RecursionError):  # the latter: JSON that is nested too deeply
+            return None
+        claims: dict[str, Any] = decoded["payload"]
+        return claims if decoded["header"].get("typ") == f"{self._kind}+jwt" else None
 
     def jwks(self) -> dict[str, Any]:
         """The public key as a JWK Set (RFC 7517)."""

@@ -1,17 +1,16 @@
 """Files in S3, and the signed URLs that hand them out and take them in.
 
-boto3 blocks, so it works in threads; and it takes 25 MB, so it is imported when the first file is asked for.
+boto3 blocks, so it works in threads.
 """
 
 import asyncio
 import importlib
 import re
-import threading
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import cached_property
-from typing import Any
+from typing import Any, Literal
 from urllib.parse import quote
 
 from pydantic import Field, SecretStr
@@ -19,11 +18,12 @@ from pydantic import Field, SecretStr
 from intervai_shared.errors import OutageError
 from intervai_shared.models import utc_now
 from intervai_shared.settings import ServiceSettings
+from intervai_shared.storage_client import connect
+from intervai_shared.storage_lifecycle import expire_after
+from intervai_shared.storage_upload import Stored, StreamUpload
 
 #: What has a meaning in a header's quoted string, or no place in a header at all.
 _NOT_PLAIN = re.compile(r"""[^ !#$&-\[\]-~]""")
-#: boto3 makes no two clients at a time.
-_MAKING = threading.Lock()
 
 
 class StorageSettings(ServiceSettings):
@@ -35,6 +35,9 @@ class StorageSettings(ServiceSettings):
     aws_region: str = "us-east-1"
     aws_access_key_id: SecretStr | None = Field(None, description="None: the machine's role.")
     aws_secret_access_key: SecretStr | None = None
+    s3_sse: Literal["AES256", "aws:kms"] | None = Field(
+        None, description="Encryption that each file is put with; None: as the bucket has it by default."
+    )
 
 
 class StorageError(OutageError):
@@ -84,14 +87,14 @@ class FileStorage:
 
     @cached_property
     def _client(self) -> Any:
-        return _client(self._settings, self._settings.s3_endpoint)
+        return connect(self._settings, self._settings.s3_endpoint)
 
     @cached_property
     def _signer(self) -> Any:
         # A client takes 10 MB, so one does for both where the address is the same.
         inner = self._settings.s3_endpoint
         public = self._settings.s3_public_endpoint or inner
-        return self._client if public == inner else _client(self._settings, public)
+        return self._client if public == inner else connect(self._settings, public)
 
     async def load(self) -> None:
         """Before the first URL is signed in an event loop: importing boto3 takes a fifth of a second."""
@@ -106,10 +109,24 @@ class FileStorage:
             "put_object",
             Key=key,
             Body=content,
-            ContentType=media_type,
-            ContentDisposition=content_disposition(file_name),
+            **self._about(media_type, file_name),
             **({"ContentEncoding": encoding} if encoding else {}),
         )
+
+    async def put_stream(self, key: str, chunks: AsyncIterator[bytes], media_type: str, file_name: str) -> Stored:
+        """Stores a file as it comes, with at most two parts of it in memory; afterwards it is there whole, or what was
+        there before is.
+
+        Raises:
+            StorageError: S3 did not take it.
+            Exception: what `chunks` raised.
+        """
+        return await StreamUpload(self._call, key, self._about(media_type, file_name)).run(chunks)
+
+    async def expire_after(self, prefix: str, days: int) -> None:
+        """Has S3 itself remove the files whose keys begin so, some days after they were put, and parts of uploads that
+        were never completed. Raises StorageError, also where a server knows no such rules."""
+        await expire_after(self._call, prefix, days)
 
     async def delete(self, key: str) -> None:
         """Removes a file; one that is not there is no error. Raises StorageError."""
@@ -177,7 +194,15 @@ class FileStorage:
             CopySourceIfMatch=etag,
             MetadataDirective="REPLACE",
             ContentType=media_type,
+            **self._encryption(),
         )
+
+    def _about(self, media_type: str, file_name: str) -> dict[str, str]:
+        disposition = content_disposition(file_name)
+        return {"ContentType": media_type, "ContentDisposition": disposition, **self._encryption()}
+
+    def _encryption(self) -> dict[str, str]:
+        return {"ServerSideEncryption": self._settings.s3_sse} if self._settings.s3_sse else {}
 
     async def _call(self, operation: str, **params: Any) -> Any:
         try:
@@ -204,31 +229,3 @@ def content_disposition(file_name: str) -> str:
     """An attachment header with a plain name for old clients and the real one (RFC 6266)."""
     plain = _NOT_PLAIN.sub("_", file_name)
     return f"attachment; filename=\"{plain}\"; filename*=UTF-8''{quote(file_name, safe='')}"
-
-
-def _client(settings: StorageSettings, endpoint: str | None) -> Any:
-    access, secret = settings.aws_access_key_id, settings.aws_secret_access_key
-    with _MAKING:
-        return importlib.import_module("boto3").client(
-            "s3",
-            endpoint_url=endpoint,
-            region_name=settings.aws_region,
-            aws_access_key_id=access.get_secret_value() if access else None,
-            aws_secret_access_key=secret.get_secret_value() if secret else None,
-            config=_config(endpoint),
-        )
-
-
-def _config(endpoint: str | None) -> Any:
-    return importlib.import_module("botocore.config").Config(
-        signature_version="s3v4",
-        s3={"addressing_style": "path" if endpoint else "auto"},
-        connect_timeout=2,
-        # With its two tries a call takes at most about 10 s: a person waits for some, and a job is done again.
-        read_timeout=5,
-        retries={"total_max_attempts": 2, "mode": "standard"},
-        # boto3's new default checksums are refused by servers other than AWS.
-        request_checksum_calculation="when_required",
-        response_checksum_validation="when_required",
-        max_pool_connections=20,
-    )

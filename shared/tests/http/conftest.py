@@ -33,10 +33,12 @@ async def serve(settings: ServiceSettings) -> AsyncIterator[Callable[..., Awaita
 
     async with AsyncExitStack() as stack:
 
-        async def start(router: APIRouter, other: ServiceSettings | None = None) -> httpx.AsyncClient:
+        async def start(
+            router: APIRouter, other: ServiceSettings | None = None, body_bytes: dict[str, int] | None = None
+        ) -> httpx.AsyncClient:
             public = {route.path for route in router.routes if isinstance(route, APIRoute)}
             named = public | {"/not-here", "/things/1", "/things/2"}
-            app = create_service_app(other or settings, open_container, [router], public=named)
+            app = create_service_app(other or settings, open_container, [router], public=named, body_bytes=body_bytes)
             return await stack.enter_async_context(running(app))
 
         yield start

@@ -158,6 +158,17 @@ async def test_a_body_of_just_the_limit_is_read(client: httpx.AsyncClient, setti
     assert answer.status_code == 200
 
 
+async def test_a_path_may_take_larger_bodies_than_the_others(serve: Serve, settings: ServiceSettings) -> None:
+    larger = 3 * settings.max_body_bytes
+    client = await serve(router, body_bytes={"/topics": larger})
+    headers = {"Content-Type": "application/json"}
+    content = b'{"topics": [], "title": "x"}'.ljust(larger)
+    assert (await client.post("/topics", content=content, headers=headers)).status_code == 200
+    answer = await client.post("/topics", content=content + b" ", headers=headers)
+    assert (problem(answer)["status"], problem(answer)["detail"]) == (413, f"The body may have {larger} bytes.")
+    assert (await client.post("/raise", content=content, headers=headers)).status_code == 413
+
+
 @pytest.mark.parametrize("part", ["mongo", "redis"])
 async def test_a_part_that_is_down_is_503_with_a_time_to_come_back(
     client: httpx.AsyncClient, without_redis: ServiceSettings, part: str

@@ -59,6 +59,13 @@ async def test_no_more_is_read_than_the_limit() -> None:
     assert await Exchange(50, {"transfer-encoding": "chunked"}).run(refuse, 3 * PART) == ["part"] * 4 + ANSWER
 
 
+async def test_of_a_path_with_larger_bodies_more_is_read() -> None:
+    exchange = Exchange(50, {"transfer-encoding": "chunked"})
+    middleware = WholeBodyMiddleware(refuse, 3 * PART, {"/": 6 * PART})
+    await middleware(exchange.scope, exchange.receive, exchange.send)
+    assert exchange.happened == ["part"] * 7 + ANSWER
+
+
 async def test_a_client_that_is_gone_is_not_waited_for() -> None:
     assert await Exchange(-1, LENGTH).run(refuse) == ["part", *ANSWER]
 

@@ -28,14 +28,14 @@ def sabotage() -> None:
     async def hold(_: Outbox, __: Any, message: Message) -> None:
         _held.get().append(message)
 
-    async def transaction_then_send(self: Outbox, body: Callable[[Any], Awaitable[Any]]) -> Any:
+    async def transaction_then_send(self: Outbox, body: Callable[[Any], Awaitable[Any]], *more: Any) -> Any:
         async def from_the_start(session: Any) -> Any:
             _held.set([])
             held[:] = [_held.get()]
             return await body(session)
 
         held: list[list[Message]] = []
-        result = await transaction(self, from_the_start)
+        result = await transaction(self, from_the_start, *more)
         task = asyncio.create_task(send_late(self, held[0] if held else []))
         _tasks.add(task)
         task.add_done_callback(_tasks.discard)

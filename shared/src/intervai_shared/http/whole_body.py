@@ -5,16 +5,20 @@ still sending fail: Traefik then answers 502 instead, and counts it against the 
 take all of them out (https://www.rfc-editor.org/rfc/rfc9112#section-9.6 warns of it too).
 """
 
+from collections.abc import Mapping
+
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 
 class WholeBodyMiddleware:
-    """Reads and drops what the application has left of a body, `max_bytes` at most, before its answer starts."""
+    """Reads and drops what the application has left of a body, `max_bytes` at most, before its answer starts.
+    `by_path`: as of the body limit."""
 
-    def __init__(self, app: ASGIApp, max_bytes: int) -> None:
+    def __init__(self, app: ASGIApp, max_bytes: int, by_path: Mapping[str, int] | None = None) -> None:
         self._app = app
         self._max = max_bytes
+        self._by_path = by_path or {}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http" or not _has_body(scope):
@@ -23,7 +27,7 @@ class WholeBodyMiddleware:
 
         async def afterwards(message: Message) -> None:
             if message["type"] == "http.response.start":
-                await body.drop_rest(self._max)
+                await body.drop_rest(self._by_path.get(scope["path"], self._max))
             await send(message)
 
         return await self._app(scope, body.receive, afterwards)

@@ -61,9 +61,10 @@ class Outbox:
         self._redis = redis_client
         self._service = service
 
-    async def transaction(self, body: Callable[[Session], Awaitable[T]]) -> T:
-        """Runs `body` in a transaction, then wakes the relay. A wake-up that fails costs only the relay's poll time."""
-        result = await self._mongo.transaction(body)
+    async def transaction(self, body: Callable[[Session], Awaitable[T]], patience: float = 1) -> T:
+        """Runs `body` in a transaction, then wakes the relay. A wake-up that fails costs only the relay's poll time.
+        `patience`: for one of thousands of documents, see `Mongo.transaction`."""
+        result = await self._mongo.transaction(body, patience)
         try:
             await self._redis.publish(wake_channel(self._service), b"")
         except redis.exceptions.RedisError as error:
