@@ -26,6 +26,7 @@ def question(text: str, *, pinned: bool = False) -> dict[str, Any]:
         "followUps": ["And then?"],
         "isPinned": pinned,
         "notes": "A note.",
+        "updatedAt": "2026-03-06T10:00:00Z",
     }
 
 
@@ -49,6 +50,7 @@ def test_all_questions_are_in_with_everything_unless_options_say_otherwise() -> 
         ["And then?"],
         is_pinned=True,
         notes="A note.",
+        updated_at="2026-03-06T10:00:00Z",
     )
 
 
@@ -98,6 +100,7 @@ def test_json_gives_back_what_went_in(hostile: str, hostile_content: Content) ->
     assert document["session"]["createdAt"] == hostile_content.created_at
     assert [document["session"][name] for name in ("title", "role", "experience")] == [hostile] * 3
     given, (told,) = asdict(hostile_content.items[0]), document["questions"]
+    assert given.pop("updated_at") == ""  # Anki alone needs it
     names = {"keyPoints": "key_points", "followUps": "follow_ups", "isPinned": "is_pinned"}
     assert {names.get(name, name): value for name, value in told.items()} == given
 

@@ -10,6 +10,7 @@ from markdown_it import MarkdownIt
 from markdown_it.token import Token
 
 from export_service.renderers.content import Content, Item
+from export_service.renderers.labels import LABELS
 from export_service.renderers.markdown import render_markdown
 from export_service.renderers.prose import printable
 
@@ -52,7 +53,7 @@ def expected(text: str, difficulty: str) -> str:
     text = plain(text)
     everything = (
         f"{text} {text}, {text} Topics: {text} {text} 1. 📌 {text} {difficulty} {text} "
-        f"Key points {text} Follow-ups {text} My notes {text}"
+        f"Key points {text} Follow-up questions {text} My notes {text}"
     )
     return " ".join(everything.split())
 
@@ -86,6 +87,16 @@ def test_no_mix_of_marks_makes_structure(text: str) -> None:
     assert {token.type.removesuffix("_open").removesuffix("_close") for token in all_tokens(tokens)} <= allowed
     assert sum(token.type == "heading_open" for token in tokens) == 3
     assert sum(token.type == "list_item_open" for token in tokens) == 2
+
+
+@pytest.mark.parametrize("locale", LABELS)
+def test_the_words_of_ours_are_in_the_language_asked_for(locale: str, content: NewContent) -> None:
+    labels = LABELS[locale]
+    lines = render_markdown(content(locale=locale, difficulty="hard")).decode().splitlines()
+    assert f"{labels.topics}: Topic" in lines
+    assert f"*{labels.level('hard')}*" in lines
+    words = [labels.key_points, labels.follow_ups, labels.notes]
+    assert [line for line in lines if line.startswith("**")] == [f"**{word}**" for word in words]
 
 
 @pytest.mark.parametrize("code", ["x = 1", "a``b", "`", "<b>", "a  b", "*x*", "\\", "#panic()"])

@@ -33,7 +33,8 @@ def squeezed(text: str) -> str:
 def fonts_of(content: Content) -> set[str]:
     names: set[str] = set()
     for page in pages(content):
-        names |= {font["/BaseFont"].partition("+")[2] for font in page["/Resources"]["/Font"].values()}
+        resources: Any = page["/Resources"]
+        names |= {font["/BaseFont"].partition("+")[2] for font in resources["/Font"].values()}
     return names
 
 
@@ -44,6 +45,11 @@ def outline_of(content: Content) -> list[Any]:
         return [titles(entry) if isinstance(entry, list) else entry.title for entry in entries]
 
     return titles(PdfReader(io.BytesIO(render_pdf(content))).outline)
+
+
+def is_inside(link: Any) -> bool:
+    """Whether a link leads to a page of the file (ISO 32000-2, 12.6.4.2)."""
+    return "/Dest" in link or link["/A"]["/S"] == "/GoTo"
 
 
 def test_hostile_text_is_printed_as_it_is(hostile: str, content: NewContent) -> None:
@@ -57,7 +63,9 @@ def test_hostile_text_is_printed_as_it_is(hostile: str, content: NewContent) -> 
 def test_hostile_text_makes_no_link_and_no_attachment(hostile_content: Content) -> None:
     file = render_pdf(hostile_content)
     reader = PdfReader(io.BytesIO(file))
-    assert [page for page in reader.pages if "/Annots" in page] == []
+    links = [link.get_object() for page in reader.pages for link in page.get("/Annots", [])]
+    assert links  # those of the contents
+    assert all(link["/Subtype"] == "/Link" and is_inside(link) for link in links)
     assert not reader.attachments
     assert b"/JavaScript" not in file
 
@@ -112,8 +120,9 @@ def test_code_is_printed_and_not_run(content: NewContent) -> None:
 
 def test_the_page_tells_what_it_is_about(content: NewContent) -> None:
     text = text_of(content(title="My interview", role="SRE", experience="senior", topics=["Docker", "Go"]))
-    for words in ("My interview", "SRE", "senior", "Docker, Go", "5 March 2026", "1 question", "1 / 1"):
+    for words in ("My interview", "SRE", "senior", "Docker", "Go", "5 March 2026", "2 / 3", "3 / 3"):
         assert words in text
+    assert "1QUESTION1EASY" in squeezed(text)
 
 
 def test_questions_are_bookmarks_under_their_topics(content: NewContent) -> None:
@@ -123,15 +132,15 @@ def test_questions_are_bookmarks_under_their_topics(content: NewContent) -> None
 
 def test_what_is_pinned_hard_and_noted_shows(content: NewContent) -> None:
     shown = text_of(content(is_pinned=True, difficulty="hard", notes="Remember.")).upper()
-    assert all(words in shown for words in ("HARD", "PINNED", "MY NOTES", "REMEMBER.", "KEY POINTS", "1 PINNED"))
+    assert all(words in shown for words in ("HARD", "PINNED", "MY NOTES", "REMEMBER.", "KEY POINTS", "1\n★ PINNED"))
     plain = text_of(content(difficulty="easy", notes="", key_points=[], follow_ups=[])).upper()
     assert not any(words in plain for words in ("PINNED", "MY NOTES", "KEY POINTS", "FOLLOW-UP"))
 
 
 def test_a_session_without_questions_is_a_page_that_says_so(content: NewContent) -> None:
-    (page,) = pages(content(items=[], topics=[]))
+    cover, page = pages(content(items=[], topics=[]))
     assert "no questions yet" in page.extract_text()
-    assert "0 questions" in page.extract_text()
+    assert "0QUESTIONS" in squeezed(cover.extract_text())
 
 
 def test_two_hundred_long_questions_are_all_printed(content: NewContent) -> None:

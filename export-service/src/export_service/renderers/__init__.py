@@ -3,7 +3,10 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from export_service.renderers.anki import render_anki
 from export_service.renderers.content import Content
+from export_service.renderers.csv_file import render_csv
+from export_service.renderers.docx_file import render_docx
 from export_service.renderers.json_file import render_json
 from export_service.renderers.markdown import render_markdown
 from export_service.renderers.pdf import render_pdf
@@ -20,8 +23,11 @@ class Renderer:
 
 RENDERERS = {
     "pdf": Renderer(render_pdf, "application/pdf", "pdf"),
+    "docx": Renderer(render_docx, "application/vnd.openxmlformats-officedocument.wordprocessingml.document", "docx"),
     "md": Renderer(render_markdown, "text/markdown; charset=utf-8", "md"),
+    "csv": Renderer(render_csv, "text/csv; charset=utf-8", "csv"),
     "json": Renderer(render_json, "application/json", "json"),
+    "apkg": Renderer(render_anki, "application/octet-stream", "apkg"),
 }
 
 

@@ -22,7 +22,8 @@ class Layout:
 
 @dataclass(frozen=True)
 class Item:
-    """One question, with empty text where the options leave something out. `id`: 24 hex digits, always the same."""
+    """One question, with empty text where the options leave something out. `id`: 24 hex digits, always the same;
+    `updated_at`: RFC 3339, empty when it is not known."""
 
     id: str
     text: str
@@ -33,6 +34,7 @@ class Item:
     follow_ups: list[str]
     is_pinned: bool
     notes: str
+    updated_at: str = ""
 
 
 @dataclass(frozen=True)
@@ -97,4 +99,5 @@ def _item(question: dict[str, Any], options: Document) -> Item:
         follow_ups=question["followUps"],
         is_pinned=question["isPinned"],
         notes=question["notes"] if notes else "",
+        updated_at=question.get("updatedAt", ""),
     )

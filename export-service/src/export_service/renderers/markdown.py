@@ -5,6 +5,7 @@ import re
 from collections.abc import Sequence
 
 from export_service.renderers.content import Content, Item
+from export_service.renderers.labels import LABELS, Labels
 from export_service.renderers.prose import Block, Code, Line, Span, printable, read_blocks, read_heading, read_line
 
 #: Characters that CommonMark, or a common extension of it (tables, mathematics), gives a meaning inside a line.
@@ -16,27 +17,28 @@ _BACKTICKS = re.compile(r"`+")
 
 def render_markdown(content: Content) -> bytes:
     """UTF-8 text with a heading a topic and a question."""
+    labels = LABELS[content.layout.locale]
     parts = [f"# {_plain(content.title)}", f"{_plain(content.role)}, {_plain(content.experience)}"]
     if content.topics:
-        parts.append("Topics: " + ", ".join(_plain(topic) for topic in content.topics))
+        parts.append(f"{labels.topics}: " + ", ".join(_plain(topic) for topic in content.topics))
     for category, items in content.by_category().items():
         parts.append(f"## {_plain(category)}")
         for number, item in items:
-            parts.extend(_question(number, item))
+            parts.extend(_question(number, item, labels))
     return ("\n\n".join(parts) + "\n").encode()
 
 
-def _question(number: int, item: Item) -> list[str]:
+def _question(number: int, item: Item, labels: Labels) -> list[str]:
     pin = "📌 " if item.is_pinned else ""
     heading, rest = read_heading(item.text)
-    parts = [f"### {number}. {pin}{_line(heading)}".rstrip(), f"*{_plain(item.difficulty)}*"]
+    parts = [f"### {number}. {pin}{_line(heading)}".rstrip(), f"*{_plain(labels.level(item.difficulty))}*"]
     parts += _blocks([*rest, *read_blocks(item.answer)])
     if item.key_points:
-        parts.append("**Key points**\n\n" + _list(item.key_points))
+        parts.append(f"**{labels.key_points}**\n\n" + _list(item.key_points))
     if item.follow_ups:
-        parts.append("**Follow-ups**\n\n" + _list(item.follow_ups))
+        parts.append(f"**{labels.follow_ups}**\n\n" + _list(item.follow_ups))
     if item.notes:
-        parts += ["**My notes**", *_blocks(read_blocks(item.notes))]
+        parts += [f"**{labels.notes}**", *_blocks(read_blocks(item.notes))]
     return parts
 
 
