@@ -16,7 +16,7 @@ import pytest
 from botocore.retries.standard import ExponentialBackoff
 from bson import ObjectId
 from fastapi import FastAPI
-from pymongo import AsyncMongoClient
+from pymongo import AsyncMongoClient, monitoring
 
 from export_service.app import create_app
 from export_service.exports.maker import ExportMaker
@@ -25,6 +25,7 @@ from export_service.settings import ExportSettings
 from export_service.worker import ExportWorker, open_worker
 from intervai_shared.models import Document
 from intervai_shared.mongo import Database
+from intervai_shared.query_checks import QueryChecks, Recorder
 from intervai_shared.settings import load_settings
 from intervai_shared.storage import FileStorage
 from intervai_shared.testing import Person, running
@@ -91,6 +92,28 @@ async def database(own_database: str, bucket: "Bucket") -> AsyncIterator[Databas
 
 
 @pytest.fixture
+def limited(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Rate limits as in production; ask for it before `api`."""
+    monkeypatch.setenv("RATE_LIMIT_SCALE", "1")
+
+
+@pytest.fixture
+def recorder(monkeypatch: pytest.MonkeyPatch) -> Recorder:
+    """Notes the commands to Mongo. Mongo's clients take their listeners when they are made: ask for it before `api` and
+    `worker`."""
+    made = Recorder()
+    listeners = monitoring._LISTENERS._replace(command_listeners=[made])
+    monkeypatch.setattr(monitoring, "_LISTENERS", listeners)
+    return made
+
+
+@pytest.fixture
+def check_queries(recorder: Recorder, worker: ExportWorker) -> QueryChecks:
+    """What a repository is checked with: see `QueryChecks`."""
+    return QueryChecks(worker.resources.mongo.db, recorder)
+
+
+@pytest.fixture
 def app(database: Database) -> FastAPI:
     """The API, not yet opened."""
     return create_app()
@@ -141,6 +164,17 @@ def start(api: httpx.AsyncClient, session_id: str) -> Callable[..., Awaitable[Ob
     return post
 
 
+@pytest.fixture
+def start_some(start: Callable[..., Awaitable[ObjectId]]) -> Callable[[int], Awaitable[list[ObjectId]]]:
+    """Starts up to ten exports of the session that are files of their own, one after the other; their ids."""
+    variants = [(paper, locale) for paper in ("a4", "letter") for locale in ("en", "de", "fr", "es", "ja")]
+
+    async def some(count: int) -> list[ObjectId]:
+        return [await start("md", paper=paper, locale=locale) for paper, locale in variants[:count]]
+
+    return some
+
+
 class Bucket:
     """The suite's bucket, as its owner sees it."""
 
@@ -149,9 +183,9 @@ class Bucket:
         self._name = os.environ["S3_BUCKET"]
 
     def of(self, export_id: ObjectId) -> list[Stored]:
-        """The objects of an export."""
-        found = self._client.list_objects_v2(Bucket=self._name, Prefix=f"exports/{export_id}")
-        keys = [entry["Key"] for entry in found.get("Contents", [])]
+        """The objects of an export, under whatever content."""
+        pages = self._client.get_paginator("list_objects_v2").paginate(Bucket=self._name, Prefix="exports/")
+        keys = [entry["Key"] for page in pages for entry in page.get("Contents", []) if str(export_id) in entry["Key"]]
         answers = [self._client.get_object(Bucket=self._name, Key=key) for key in keys]
         return [Stored(key, answer["Body"].read(), answer) for key, answer in zip(keys, answers, strict=True)]
 

@@ -3,7 +3,7 @@
 import asyncio
 import threading
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
 from typing import Any
 
 import httpx
@@ -15,9 +15,21 @@ from export_service.worker import ExportWorker
 from intervai_shared import jobs
 from intervai_shared.mongo import Database
 from intervai_shared.storage import FileStorage, StorageError
+from intervai_shared.storage_upload import Stored
 
 PATH = "/api/v1/exports"
 Start = Callable[..., Awaitable[ObjectId]]
+
+
+async def deleted(api: httpx.AsyncClient, export_id: ObjectId) -> None:
+    assert (await api.delete(f"{PATH}/{export_id}")).status_code == 204
+
+
+async def and_then(pieces: AsyncIterator[bytes], act: Callable[[], Awaitable[None]]) -> AsyncGenerator[bytes, None]:
+    """The whole file, and something happens before S3 has it."""
+    async for piece in pieces:
+        yield piece
+    await act()
 
 
 async def test_an_export_deleted_while_it_renders_is_never_said_to_be_ready(
@@ -26,10 +38,10 @@ async def test_an_export_deleted_while_it_renders_is_never_said_to_be_ready(
     export_id = await start()
     render = RenderPool.render
 
-    async def render_slowly(*args: Any) -> bytes:
-        file = await render(*args)
-        assert (await api.delete(f"{PATH}/{export_id}")).status_code == 204
-        return file
+    async def render_slowly(*args: Any) -> AsyncGenerator[bytes, None]:
+        async for piece in render(*args):
+            yield piece
+        await deleted(api, export_id)
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(RenderPool, "render", render_slowly)
@@ -43,14 +55,13 @@ async def test_an_export_deleted_while_its_file_is_on_the_way_leaves_no_file(
     start: Start, api: httpx.AsyncClient, worker: ExportWorker, database: Database, bucket: Any
 ) -> None:
     export_id = await start()
-    put = FileStorage.put
+    put = FileStorage.put_stream
 
-    async def put_late(*args: Any) -> None:
-        assert (await api.delete(f"{PATH}/{export_id}")).status_code == 204
-        await put(*args)
+    async def put_late(storage: FileStorage, key: str, pieces: AsyncIterator[bytes], *about: str) -> Stored:
+        return await put(storage, key, and_then(pieces, lambda: deleted(api, export_id)), *about)
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(FileStorage, "put", put_late)
+        patch.setattr(FileStorage, "put_stream", put_late)
         await worker.maker.run(export_id)
     assert bucket.of(export_id) == []
     assert await database.events.count_documents({}) == 0
@@ -83,15 +94,14 @@ async def test_an_export_deleted_while_s3_loses_its_answer_leaves_no_file(
     start: Start, api: httpx.AsyncClient, worker: ExportWorker, bucket: Any
 ) -> None:
     export_id = await start()
-    put = FileStorage.put
+    put = FileStorage.put_stream
 
-    async def put_unheard(*args: Any) -> None:
-        assert (await api.delete(f"{PATH}/{export_id}")).status_code == 204
-        await put(*args)
+    async def put_unheard(storage: FileStorage, key: str, pieces: AsyncIterator[bytes], *about: str) -> Stored:
+        await put(storage, key, and_then(pieces, lambda: deleted(api, export_id)), *about)
         raise StorageError("put_object: read timeout")
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(FileStorage, "put", put_unheard)
+        patch.setattr(FileStorage, "put_stream", put_unheard)
         with pytest.raises(StorageError):
             await worker.maker.run(export_id)
     assert bucket.of(export_id) == []
@@ -101,14 +111,15 @@ async def test_the_file_of_an_export_that_another_worker_took_over_stays(
     start: Start, worker: ExportWorker, database: Database, bucket: Any
 ) -> None:
     export_id = await start()
-    put = FileStorage.put
+    put = FileStorage.put_stream
 
-    async def put_and_lose(*args: Any) -> None:
-        await put(*args)
+    async def put_and_lose(*args: Any) -> Stored:
+        stored = await put(*args)
         await database.exports.update_one({"_id": export_id}, {"$inc": {"attempt": 1}})
+        return stored
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(FileStorage, "put", put_and_lose)
+        patch.setattr(FileStorage, "put_stream", put_and_lose)
         await worker.maker.run(export_id)
     assert len(bucket.of(export_id)) == 1
     assert (await database.exports.find_one({"_id": export_id}) or {})["status"] == "running"
@@ -123,11 +134,12 @@ async def test_the_lease_is_kept_while_a_file_renders(
     leases = []
     render = RenderPool.render
 
-    async def render_slowly(*args: Any) -> bytes:
+    async def render_slowly(*args: Any) -> AsyncGenerator[bytes, None]:
         for _ in range(2):
             leases.append((await database.exports.find_one({"_id": export_id}) or {})["leaseUntil"])
             await asyncio.sleep(0.3)
-        return await render(*args)
+        async for piece in render(*args):
+            yield piece
 
     monkeypatch.setattr(RenderPool, "render", render_slowly)
     await worker.maker.run(export_id)

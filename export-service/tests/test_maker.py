@@ -1,5 +1,6 @@
 """The worker's job: the file, said to be ready once it is."""
 
+import hashlib
 import json
 from collections.abc import Awaitable, Callable
 from typing import Any
@@ -43,14 +44,20 @@ async def test_a_finished_export_tells_of_its_file(
     await maker.run(export_id)
     export = (await api.get(f"{PATH}/{export_id}")).json()
     assert (export["status"], export["progress"], export["error"]) == ("ready", 100, None)
-    assert (export["fileName"], export["sizeBytes"]) == ("Ada-s-interview.pdf", len(bucket.of(export_id)[0].body))
+    body = bucket.of(export_id)[0].body
+    assert (export["fileName"], export["sizeBytes"]) == ("Ada-s-interview.pdf", len(body))
+    assert export["sha256"] == hashlib.sha256(body).hexdigest()
 
 
-async def test_the_key_of_a_file_names_nobody(start: Start, maker: ExportMaker, bucket: Any, person: Person) -> None:
+async def test_the_key_of_a_file_names_its_content_and_nobody(
+    start: Start, maker: ExportMaker, bucket: Any, person: Person, database: Database
+) -> None:
     export_id = await start()
     await maker.run(export_id)
-    assert [stored.key for stored in bucket.of(export_id)] == [f"exports/{export_id}.md"]
-    assert str(person.id) not in str(export_id)
+    export = await database.exports.find_one({"_id": export_id}) or {}
+    (stored,) = bucket.of(export_id)
+    assert stored.key == f"exports/{export['contentHash']}/{export_id}.md"
+    assert str(person.id) not in stored.key
 
 
 async def test_a_file_holds_the_questions_of_the_session_that_the_options_ask_for(
@@ -136,7 +143,7 @@ async def test_a_file_that_takes_too_long_is_not_tried_again(
     start: Start, api: httpx.AsyncClient, worker: ExportWorker, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     export_id = await start("pdf")
-    monkeypatch.setattr(worker.maker._pool, "_seconds", 0.001)
+    monkeypatch.setattr(worker.maker._planner._pool, "_seconds", 0.001)
     await worker.maker.run(export_id)
     export = (await api.get(f"{PATH}/{export_id}")).json()
     assert (export["status"], export["error"]) == ("failed", "The session is too large for such a file.")

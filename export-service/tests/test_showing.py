@@ -26,24 +26,23 @@ async def pages(api: httpx.AsyncClient, limit: int) -> list[list[str]]:
     return found
 
 
-async def test_the_list_shows_the_newest_first_and_each_export_once(start: Start, api: httpx.AsyncClient) -> None:
-    newest_first = [str(await start()) for _ in range(5)][::-1]
+async def test_the_list_shows_the_newest_first_and_each_export_once(start_some: Any, api: httpx.AsyncClient) -> None:
+    newest_first = [str(export_id) for export_id in await start_some(5)][::-1]
     assert await pages(api, 2) == [newest_first[:2], newest_first[2:4], newest_first[4:]]
 
 
 async def test_exports_of_one_moment_are_not_lost_between_pages(
-    start: Start, api: httpx.AsyncClient, database: Database
+    start_some: Any, api: httpx.AsyncClient, database: Database
 ) -> None:
-    ids = {str(await start()) for _ in range(4)}
+    ids = {str(export_id) for export_id in await start_some(4)}
     await database.exports.update_many({}, {"$set": {"createdAt": datetime(2026, 3, 5, tzinfo=UTC)}})
     found = await pages(api, 1)
     assert [len(page) for page in found] == [1, 1, 1, 1]
     assert {page[0] for page in found} == ids
 
 
-async def test_a_last_page_that_is_full_has_no_next(start: Start, api: httpx.AsyncClient) -> None:
-    for _ in range(2):
-        await start()
+async def test_a_last_page_that_is_full_has_no_next(start_some: Any, api: httpx.AsyncClient) -> None:
+    await start_some(2)
     assert [len(page) for page in await pages(api, 2)] == [2]
 
 
@@ -70,7 +69,7 @@ async def test_a_waiting_export_shows_no_file(start: Start, api: httpx.AsyncClie
     export_id = await start("json")
     export = (await api.get(f"{PATH}/{export_id}")).json()
     assert (export["status"], export["progress"], export["sessionId"]) == ("queued", 0, session_id)
-    assert {export[name] for name in ("downloadUrl", "expiresAt", "fileName", "sizeBytes", "error")} == {None}
+    assert {export[name] for name in ("downloadUrl", "expiresAt", "fileName", "sizeBytes", "sha256", "error")} == {None}
     download = await api.get(f"{PATH}/{export_id}/download")
     assert download.status_code == 409
     assert "queued" in download.json()["detail"]

@@ -4,7 +4,7 @@ import asyncio
 import os
 import secrets
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -18,6 +18,13 @@ PASSWORD = "correct horse battery"
 #: Seconds after which a request counts as hanging; far beyond what any may take.
 HANGS_SECONDS = 60.0
 INTERVIEW = {"role": "Backend engineer", "experience": "senior", "topics": ["Python", "SQL"], "questionCount": 2}
+#: Options by which exports of one session differ.
+LOOKS = [
+    {"paper": paper, "locale": locale, "bom": bom}
+    for paper in ("a4", "letter")
+    for locale in ("en", "de", "fr", "es", "ja")
+    for bom in (False, True)
+]
 
 
 @dataclass
@@ -36,6 +43,7 @@ class Kit:
     leaving_token: str = ""
     told: set[str] = field(default_factory=set)
     key: str = field(default_factory=lambda: secrets.token_hex(8))
+    looks: Iterator[dict[str, Any]] = field(default_factory=lambda: iter(LOOKS))
 
     async def close(self) -> None:
         await self.http.aclose()
@@ -162,7 +170,9 @@ async def internal_session(kit: Kit) -> httpx.Response:
 
 
 async def new_export(kit: Kit) -> httpx.Response:
-    return await kit.http.post("/api/v1/exports", json={"sessionId": kit.session, "format": "json"})
+    """Each looks different: one that there is already would be answered with no transaction."""
+    wanted = {"sessionId": kit.session, "format": "json", "options": next(kit.looks)}
+    return await kit.http.post("/api/v1/exports", json=wanted)
 
 
 async def export(kit: Kit) -> httpx.Response:

@@ -28,7 +28,8 @@ def exports(ledger: Ledger, found: Snapshot) -> Iterator[Finding]:
 
 
 def _key(export: Document) -> str:
-    return f"exports/{export['_id']}.{export['format']}"
+    folder = f"{export['contentHash']}/" if "contentHash" in export else ""
+    return f"exports/{folder}{export['_id']}.{export['format']}"
 
 
 def _ended(export: Document, request: Request, fate: str | None, ledger: Ledger) -> Iterator[Finding]:

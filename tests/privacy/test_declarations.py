@@ -74,9 +74,10 @@ def names_a_user(event: type[Event]) -> bool:
 
 
 def allowed(holding: Holding, field: str) -> bool:
-    """The points that an answer should make; the tokens of a language model are no tokens."""
+    """The points that an answer should make, what is in a file; the tokens of a language model are no tokens."""
     return (holding.collection, field) in {
         ("questions", "keyPoints"),
         ("llm_spend", "inputTokens"),
         ("llm_spend", "outputTokens"),
+        ("exports", "contentHash"),
     }

@@ -9,6 +9,7 @@ import sys
 import threading
 import time
 import tracemalloc
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,7 @@ from intervai_backup.errors import BackupError
 from intervai_backup.manifest import Manifest, read_manifest
 from intervai_backup.revive import documents, ready_exports
 from intervai_backup.verify import verify
+from intervai_shared.models import utc_now
 
 
 def contents(folder: Path, manifest: Manifest, service: str, collection: str) -> list[dict[str, Any]]:
@@ -120,9 +122,19 @@ def test_objects_are_named_as_export_service_names_them(source: Any, folder: Pat
     from export_service.exports.service import object_key  # noqa: PLC0415  only this test knows the service
 
     export = {"_id": ObjectId(), "status": "succeeded", "format": "docx"}
-    source["export"].exports.insert_one(export)
+    hashed = {"_id": ObjectId(), "status": "succeeded", "format": "pdf", "contentHash": "ab" * 32}
+    source["export"].exports.insert_many([export, hashed])
     manifest = take(source.settings, folder)
-    assert list(ready_exports(folder, manifest.databases)) == [(str(export["_id"]), object_key(export))]
+    found = dict(ready_exports(folder, manifest.databases, utc_now() - timedelta(days=7)))
+    assert found == {str(one["_id"]): object_key(one) for one in (export, hashed)}
+
+
+def test_nobody_misses_the_files_of_exports_that_have_expired(source: Any, folder: Path) -> None:
+    expired, ready = ObjectId(), ObjectId()
+    for export_id, age in ((expired, timedelta(days=7, minutes=1)), (ready, timedelta(days=6))):
+        made = {"status": "succeeded", "format": "pdf", "finishedAt": utc_now() - age}
+        source["export"].exports.insert_one({"_id": export_id, **made})
+    assert take(source.settings, folder).bucket.exports_without_file == [str(ready)]
 
 
 def test_only_its_owner_may_read_a_backup_and_the_manifest_tells_what_is_in_it(source: Any, folder: Path) -> None:

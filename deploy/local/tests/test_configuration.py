@@ -44,7 +44,7 @@ def test_secrets_go_only_to_the_service_that_needs_them(plan: Plan) -> None:
                ("KEY_ENCRYPTION_KEY", "RECORD_SIGNING_KEY", "SERVICE_CLIENTS", "OPENAI_API_KEY")}  # fmt: skip
     assert holders == {
         "KEY_ENCRYPTION_KEY": {"auth-service"},
-        "RECORD_SIGNING_KEY": {"user-service"},
+        "RECORD_SIGNING_KEY": {"user-service", "export-service"},
         "SERVICE_CLIENTS": {"auth-service"},
         "OPENAI_API_KEY": {"qa-service"},
     }

@@ -1,5 +1,6 @@
 """Takes a backup while the suite runs."""
 
+from datetime import timedelta
 from importlib.metadata import version
 from pathlib import Path
 
@@ -45,7 +46,9 @@ def _dump_bucket(settings: BackupSettings, draft: Path, databases: dict[str, Dat
     with DiskSet() as copied:
         facts = Bucket(settings).dump(draft, copied)
         say_content(f"s3://{facts.name}", facts, "objects")
-        missing = [export_id for export_id, key in ready_exports(draft, databases) if key not in copied]
+        made_after = utc_now() - timedelta(days=settings.export_days)
+        ready = ready_exports(draft, databases, made_after)
+        missing = [export_id for export_id, key in ready if key not in copied]
     if missing:
         say(f"{len(missing):,} exports have no file any more; a restore has them made again")
     return facts.model_copy(update={"exports_without_file": missing})

@@ -87,10 +87,14 @@ def decoded(raw: RawBSONDocument) -> Document:
     return bson.decode(raw.raw, _UTC)
 
 
-def ready_exports(folder: Path, databases: Mapping[str, DatabaseFacts]) -> Iterator[tuple[str, str]]:
-    """The id of each export of a backup that has a file, and the key of its object, as export-service names it."""
+def ready_exports(
+    folder: Path, databases: Mapping[str, DatabaseFacts], made_after: datetime
+) -> Iterator[tuple[str, str]]:
+    """The id of each export of a backup that has a file, and the key of its object, as export-service names it. Files
+    that were made before `made_after` have expired: nobody misses them."""
     service, collection = EXPORTS
     if facts := databases[service].collections.get(collection):
         for raw in documents(folder / facts.file.path):
-            if raw["status"] == "succeeded":
-                yield str(raw["_id"]), f"exports/{raw['_id']}.{raw['format']}"
+            if raw["status"] == "succeeded" and decoded(raw).get("finishedAt", made_after) >= made_after:
+                content = f"{raw['contentHash']}/" if "contentHash" in raw else ""
+                yield str(raw["_id"]), f"exports/{content}{raw['_id']}.{raw['format']}"

@@ -25,6 +25,7 @@ class BackupSettings(ProcessSettings):
     mongo_database_prefix: str = Field("intervai_", description="A database's name is the prefix and its service.")
     s3_endpoint: str | None = Field(None, description="None: AWS itself.")
     s3_bucket: str
+    export_days: int = Field(7, ge=1, description="How long export-service keeps files: its EXPORT_DAYS.")
     aws_region: str = "us-east-1"
     aws_access_key_id: SecretStr | None = Field(None, description="None: the machine's role.")
     aws_secret_access_key: SecretStr | None = None

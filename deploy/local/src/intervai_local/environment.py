@@ -65,7 +65,7 @@ def auth_only(secrets: Mapping[str, str]) -> Settings:
     return {"KEY_ENCRYPTION_KEY": secrets["key_encryption_key"], "SERVICE_CLIENTS": json.dumps(clients)}
 
 
-def user_only(secrets: Mapping[str, str]) -> Settings:
+def signing(secrets: Mapping[str, str]) -> Settings:
     return {"RECORD_SIGNING_KEY": secrets["record_signing_key"]}
 
 
@@ -87,8 +87,8 @@ def service(name: str, caller: Mapping[str, str], ports: Mapping[str, int], secr
     }
     if name == "auth-service":
         own |= {**auth_only(secrets), **letters(caller, ports)}
-    if name == "user-service":
-        own |= user_only(secrets)
+    if name in {"user-service", "export-service"}:
+        own |= signing(secrets)
     if name == "qa-service":
         own |= llm(caller, ports)
     return {**inherited, **shared(caller, ports, secrets), **own}
@@ -97,7 +97,7 @@ def service(name: str, caller: Mapping[str, str], ports: Mapping[str, int], secr
 def suite(caller: Mapping[str, str], ports: Mapping[str, int], secrets: Mapping[str, str]) -> Settings:
     """What `exec` gives its command: every address and secret of the suite."""
     gateway = {"GATEWAY_PORT": str(ports["gateway"]), "GATEWAY_URL": f"http://{HOST}:{ports['gateway']}"}
-    private = {**auth_only(secrets), **letters(caller, ports), **user_only(secrets), **llm(caller, ports)}
+    private = {**auth_only(secrets), **letters(caller, ports), **signing(secrets), **llm(caller, ports)}
     return {**caller, **shared(caller, ports, secrets), **private, **gateway}
 
 

@@ -50,13 +50,17 @@ class StartedExport(WireModel):
 class Export(Resource):
     """An export. What tells of the file is null until it is ready; `error` is a sentence for the person."""
 
-    session_id: Id = Field(validation_alias="session")
-    format: Format
+    session_id: Id | None = Field(None, validation_alias="session", description="Null for a bundle.")
+    session_ids: list[Id] | None = Field(None, validation_alias="sessions", description="Of a bundle, in its order.")
+    format: Format | Literal["zip"]
+    of: Format | None = Field(None, description="The format of the files in a bundle.")
     options: dict[str, Any]
     status: Status
     progress: int
     error: str | None = None
     file_name: str | None = None
     size_bytes: int | None = None
+    content_hash: str | None = Field(None, description="64 hex digits: the same content is the same export.")
+    sha256: str | None = Field(None, description="Of the file's bytes, 64 hex digits.")
     download_url: str | None = None
     expires_at: UtcTime | None = None

@@ -1,4 +1,5 @@
-"""Removes files that nobody can reach: of an export whose maker died just when the person deleted it, say."""
+"""Removes files that nobody can reach: of an export whose maker died just when the person deleted it, say, and those
+that have been there for as long as files are kept."""
 
 from datetime import timedelta
 from pathlib import PurePosixPath
@@ -6,6 +7,7 @@ from pathlib import PurePosixPath
 from bson import ObjectId
 from prometheus_client import Counter
 
+from export_service.exports.lifetime import is_expired
 from export_service.exports.repository import ExportRepository
 from export_service.exports.service import KEY_PREFIX, object_key
 from intervai_shared.logs import log
@@ -15,27 +17,34 @@ from intervai_shared.storage import FileStorage, StoredFile
 #: Far longer than from the first byte of a file to the end of its export.
 YOUNG = timedelta(hours=1)
 SWEPT = Counter("intervai_exports_orphans_removed_total", "Files in S3 that belonged to no export")
+EXPIRED = Counter("intervai_exports_expired_removed_total", "Files in S3 that were kept for as long as files are")
 
 
 class FileSweeper:
-    """Compares the bucket with the exports."""
+    """Compares the bucket with the exports. `lifetime`: how long the file of an export is kept."""
 
-    def __init__(self, exports: ExportRepository, storage: FileStorage) -> None:
+    def __init__(self, exports: ExportRepository, storage: FileStorage, lifetime: timedelta) -> None:
         self._exports = exports
         self._storage = storage
+        self._lifetime = lifetime
 
     async def run(self) -> None:
         """One look through the bucket. Idempotent: what is gone is gone. Raises StorageError."""
         async for files in self._storage.files(KEY_PREFIX):
             old = [file for file in files if file.changed_at < utc_now() - YOUNG]
-            wanted = await self._wanted(old)
+            owned = await self._owned(old)
             for file in old:
-                if file.key not in wanted:
+                if file.key not in owned:
                     await self._storage.delete(file.key)
                     SWEPT.inc()
                     log.warning("a file without an export was removed", key=file.key)
+                elif owned[file.key]:
+                    await self._storage.delete(file.key)
+                    EXPIRED.inc()
 
-    async def _wanted(self, files: list[StoredFile]) -> set[str]:
+    async def _owned(self, files: list[StoredFile]) -> dict[str, bool]:
+        """The keys of files that belong to exports, and whether they have expired."""
         names = [PurePosixPath(file.key).stem for file in files]
         ids = [ObjectId(name) for name in names if ObjectId.is_valid(name)]
-        return {object_key(export) for export in await self._exports.with_files(ids)}
+        exports = await self._exports.with_files(ids)
+        return {object_key(export): is_expired(export, self._lifetime) for export in exports}

@@ -7,6 +7,9 @@ from intervai_shared.mongo import object_id
 if TYPE_CHECKING:
     from export_service.worker import ExportWorker
 
+#: A bundle may be 20 of the largest files, with 30 s of rendering each.
+TIME_LIMIT_MS = 12 * 60 * 1000
+
 
 async def make_export(container: "ExportWorker", export_id: str) -> None:
     """Makes the file of an export. Idempotent by the export's record, see `ExportMaker.run`."""
