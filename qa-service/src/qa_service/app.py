@@ -44,5 +44,11 @@ def create_app() -> FastAPI:
         reviews,
         analytics,
     ]
-    routers = [domain.router for domain in domains] + [sessions.internal, personal_data_router(HOLDINGS)]
-    return create_service_app(load_settings(QaSettings), open_container, routers, public=PUBLIC)
+    routers = [domain.router for domain in domains] + [
+        sessions.internal,
+        reviews.internal,
+        personal_data_router(HOLDINGS),
+    ]
+    settings = load_settings(QaSettings)
+    body_bytes = {sessions.IMPORT_PATH: settings.import_max_bytes}
+    return create_service_app(settings, open_container, routers, public=PUBLIC, body_bytes=body_bytes)

@@ -38,7 +38,9 @@ from qa_service.reviews.service import ReviewService
 from qa_service.rewriting.service import RewritingService
 from qa_service.sessions import repository as sessions
 from qa_service.sessions.cloning import SessionCloner
+from qa_service.sessions.importing import SessionImporter
 from qa_service.sessions.service import SessionService
+from qa_service.sessions.storing import WholeSessions
 from qa_service.settings import QaSettings
 from qa_service.shares import repository as shares
 from qa_service.shares.service import ShareService
@@ -69,6 +71,7 @@ class QaContainer:
     resources: Resources
     sessions: SessionService
     cloner: SessionCloner
+    importer: SessionImporter
     resumes: ResumeService
     shares: ShareService
     templates: TemplateService
@@ -97,11 +100,12 @@ async def open_container(settings: QaSettings) -> AsyncIterator[QaContainer]:
         db = resources.mongo.db
         session_repository = sessions.SessionRepository(db)
         question_repository = questions.QuestionRepository(db)
+        repositories = (session_repository, question_repository)
         job_repository = jobs.JobRepository(db)
         starter = JobStarter(resources, settings, job_repository)
         generations = GenerationService(resources, settings, session_repository, starter)
+        whole = WholeSessions(resources, *repositories)
         share_repository = shares.ShareRepository(db)
-        repositories = (session_repository, question_repository)
         resume_repository = resumes.ResumeRepository(db)
         stores = (*repositories, share_repository, resume_repository)
         session_service = SessionService(resources, generations, *stores)
@@ -111,7 +115,8 @@ async def open_container(settings: QaSettings) -> AsyncIterator[QaContainer]:
         yield QaContainer(
             resources=resources,
             sessions=session_service,
-            cloner=SessionCloner(resources, *repositories),
+            cloner=SessionCloner(*repositories, whole),
+            importer=SessionImporter(resources, settings, whole),
             resumes=ResumeService(resources, settings, resume_repository, storage, starter),
             shares=ShareService(resources, settings, share_repository, *repositories),
             templates=TemplateService(resources.mongo, templates.TemplateRepository(db), session_service),

@@ -60,6 +60,8 @@ class QaSettings(StorageSettings):
     rate_limit_generation: RateRule = Field("20/hour", description="Generations, a person.")
     rate_limit_rewriting: RateRule = Field("60/hour", description="Questions written anew, a person.")
     rate_limit_explanation: RateRule = Field("60/hour", description="Explanations of questions, a person.")
+    import_max_bytes: int = Field(8 * 1_048_576, ge=1024, description="Of the file of a session that is imported.")
+    rate_limit_import: RateRule = Field("20/hour", description="Sessions imported from files, a person.")
     rate_limit_shared: RateRule = Field("60/minute", description="Looks at shared sessions, an address.")
     interview_seconds_per_question: int = Field(
         180, ge=15, le=3600, description="Of a mock interview, if it says none."

@@ -3,15 +3,13 @@
 from bson import ObjectId
 
 from intervai_shared.errors import ConflictError, NotFoundError
-from intervai_shared.models import Document, utc_now
-from intervai_shared.mongo import Session as MongoSession
-from intervai_shared.resources import Resources
-from qa_service.events import QuestionsAdded, SessionCreated, grouped
+from intervai_shared.models import Document
 from qa_service.questions.repository import QuestionRepository
 from qa_service.questions.service import new_question
 from qa_service.sessions.repository import SessionRepository
 from qa_service.sessions.rules import NOT_FOUND
 from qa_service.sessions.schemas import SessionClone
+from qa_service.sessions.storing import WholeSessions, new_session
 
 #: More would make the transaction long; a session comes to so many only by dozens of generations.
 MOST_QUESTIONS = 1000
@@ -24,10 +22,10 @@ _SAID = ("text", "answer", "difficulty", "category", "keyPoints", "followUps", "
 class SessionCloner:
     """Makes a session of another, with its questions."""
 
-    def __init__(self, resources: Resources, sessions: SessionRepository, questions: QuestionRepository) -> None:
-        self._outbox = resources.outbox
+    def __init__(self, sessions: SessionRepository, questions: QuestionRepository, whole: WholeSessions) -> None:
         self._sessions = sessions
         self._questions = questions
+        self._whole = whole
 
     async def clone(self, user: ObjectId, session_id: ObjectId, wanted: SessionClone) -> Document:
         """A new session with copies of the questions, all in one transaction; emits `session.created` and
@@ -49,28 +47,13 @@ class SessionCloner:
             raise ConflictError(f"A session with more than {MOST_QUESTIONS} questions cannot be cloned.")
         session = _copy_of(original, wanted, len(questions))
         copies = _copies(questions, session["_id"], with_notes=wanted.with_notes)
-        return await self._outbox.transaction(lambda transaction: self._store(user, session, copies, transaction))
-
-    async def _store(
-        self, user: ObjectId, session: Document, copies: list[Document], transaction: MongoSession
-    ) -> Document:
-        await self._sessions.insert(user, session, transaction)
-        created = SessionCreated(user=user, role=session["role"], topics=session["topics"])
-        await self._outbox.add_event(transaction, session["_id"], created)
-        if copies:
-            await self._questions.insert(user, copies, transaction)
-            added = QuestionsAdded(user=user, count=len(copies), groups=grouped(copies))
-            await self._outbox.add_event(transaction, session["_id"], added)
-        return session
+        return await self._whole.store(user, session, copies)
 
 
 def _copy_of(original: Document, wanted: SessionClone, count: int) -> Document:
-    now = utc_now()
     described = {field: original[field] for field in _DESCRIBED if field in original}
     title = wanted.title or f"{original['title']} (copy)"[:200]
-    state = {"status": "in-progress" if count else "pending", "questionCount": count}
-    times = {"clonedFrom": original["_id"], "createdAt": now, "updatedAt": now}
-    return {"_id": ObjectId(), "title": title, **described, **state, **times}
+    return {**new_session({"title": title, **described}, count), "clonedFrom": original["_id"]}
 
 
 def _copies(questions: list[Document], session_id: ObjectId, *, with_notes: bool) -> list[Document]:

@@ -10,6 +10,8 @@ from intervai_shared.http.params import Cursor, IdPath, Limit
 from intervai_shared.models import Page, Text
 from intervai_shared.mongo import compact, object_id
 from qa_service.sessions.cloning import SessionCloner
+from qa_service.sessions.import_schemas import SessionImport
+from qa_service.sessions.importing import SessionImporter
 from qa_service.sessions.schemas import (
     Session,
     SessionChange,
@@ -22,9 +24,11 @@ from qa_service.sessions.schemas import (
 from qa_service.sessions.service import SessionService
 
 router = APIRouter(prefix="/api/v1/sessions", tags=["sessions"])
+IMPORT_PATH = "/api/v1/sessions/import"
 internal = APIRouter(prefix="/internal", tags=["internal"])
 Sessions = Annotated[SessionService, Depends(provide(lambda container: container.sessions))]
 Cloner = Annotated[SessionCloner, Depends(provide(lambda container: container.cloner))]
+Importer = Annotated[SessionImporter, Depends(provide(lambda container: container.importer))]
 #: A body that may be left out.
 SessionCloneBody = Annotated[SessionClone, Body(default_factory=SessionClone)]
 
@@ -33,6 +37,12 @@ SessionCloneBody = Annotated[SessionClone, Body(default_factory=SessionClone)]
 async def start_session(body: SessionStart, user: CurrentUser, sessions: Sessions) -> Any:
     """Makes a session and starts its first generation."""
     return await sessions.start(user.id, body)
+
+
+@router.post("/import", status_code=201, response_model=Session)
+async def import_session(body: SessionImport, user: CurrentUser, importer: Importer) -> Any:
+    """Makes a session of an exported file of the format `json`, with at most 2,000 questions. Starts no generation."""
+    return await importer.import_session(user.id, body)
 
 
 @router.get("", response_model=Page[Session])
