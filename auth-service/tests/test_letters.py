@@ -74,8 +74,9 @@ async def record(database: Database, letter: ObjectId) -> Document:
 
 
 def written(kind: LetterKind, settings: AuthSettings, **data: Any) -> Any:
-    facts = {"at": utc_now(), "address": "203.0.113.7", "userAgent": "a browser", "fullName": "Ada Lovelace", **data}
-    letter = {"_id": ObjectId(), "to": "ada@example.com", "data": facts}
+    facts = {"at": utc_now(), "address": "203.0.113.7", "userAgent": "a browser", "fullName": "Ada Lovelace"}
+    due = {"total": 1, "questions": ["What is a closure?"]}
+    letter = {"_id": ObjectId(), "to": "ada@example.com", "data": {**facts, **due, **data}}
     return Writer(settings).message(kind, letter, TOKEN if kind in LINK_LIVES else None)
 
 

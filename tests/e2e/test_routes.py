@@ -200,7 +200,8 @@ def test_random_bodies_never_break_a_route(name: str, signed_in: str) -> None:
 def _cancel_its_job(client: httpx.Client, answer: httpx.Response) -> None:
     """No limits hold here, and two hundred jobs of one person at a time are another test's matter."""
     told = answer.json() if answer.content else {}
-    job = told.get("jobId") or (told.get("id") if answer.status_code == 202 else None)
+    started = told.get("generation") or told
+    job = started.get("jobId") or (told.get("id") if answer.status_code == 202 else None)
     if job:
         assert client.delete(f"{os.environ['GATEWAY_URL']}/api/v1/jobs/{job}").status_code in {200, 404, 409}
 

@@ -29,6 +29,8 @@ WITHOUT_OWNER = {
     "GET /api/v1/shared/sessions/{token}",
     "GET /api/v1/shared/templates/{token}",
     "POST /api/v1/shared/templates/{token}/sessions",
+    "GET /api/v1/auth/letters/unsubscribe/{token}",
+    "POST /api/v1/auth/letters/unsubscribe/{token}",
 }
 ADMIN = "/api/v1/auth/admin/"
 
@@ -91,6 +93,7 @@ async def everything_of(person: Person, ids: dict[str, str]) -> dict[str, Any]:
         f"reviews/{ids['question_id']}",
         f"jobs/{ids['job_id']}",
         f"exports/{ids['export_id']}",
+        f"exports/{ids['export_id']}/manifest",
         f"templates/{ids['template_id']}",
         f"resumes/{ids['resume_id']}",
         f"sessions/{ids['session_id']}/shares",

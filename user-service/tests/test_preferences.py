@@ -1,11 +1,14 @@
 """Promises of `/api/v1/users/me/preferences`."""
 
 import asyncio
+from collections.abc import Awaitable, Callable
 from typing import Any, get_args
 
 import httpx
 import pytest
+from pydantic import ValidationError
 
+from intervai_shared.models import Document
 from intervai_shared.mongo import Database
 from intervai_shared.testing import NewPerson, Person
 from user_service.notifications.schemas import Kind
@@ -109,3 +112,22 @@ async def test_everybody_has_their_own(http: httpx.AsyncClient, new_person: NewP
 
 def test_the_kinds_of_notifications_are_those_that_can_be_switched_off() -> None:
     assert set(get_args(Kind)) == set(DEFAULTS["notifications"])
+
+
+async def test_letters_that_are_declined_in_a_mail_program_are_switched_off_and_nothing_else(
+    http: httpx.AsyncClient, database: Database, person: Person, happens: Callable[..., Awaitable[Document]]
+) -> None:
+    await http.put(PATH, json=OTHERS)
+    for sequence in (1, 2):
+        await happens("user.unsubscribed", person.id, sequence=sequence, letter="weeklyReview")
+        assert (await http.get(PATH)).json() == OTHERS | {"mail": OTHERS["mail"] | {"weeklyReview": False}}
+    assert await database.events.count_documents({"type": "preferences.changed"}) == 2
+
+
+async def test_a_letter_that_is_not_known_changes_nothing(
+    http: httpx.AsyncClient, person: Person, happens: Callable[..., Awaitable[Document]]
+) -> None:
+    await http.put(PATH, json=OTHERS)
+    with pytest.raises(ValidationError):
+        await happens("user.unsubscribed", person.id, letter="daily")
+    assert (await http.get(PATH)).json() == OTHERS

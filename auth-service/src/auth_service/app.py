@@ -13,6 +13,7 @@ from auth_service.privacy.holdings import HOLDINGS
 from auth_service.recovery import endpoints as recovery
 from auth_service.sessions import endpoints as sessions
 from auth_service.settings import AuthSettings
+from auth_service.weekly_review import endpoints as weekly_review
 from intervai_shared.app import create_service_app
 from intervai_shared.http.personal_data import personal_data_router
 from intervai_shared.settings import load_settings
@@ -30,11 +31,14 @@ PUBLIC = frozenset(
         "/.well-known/jwks.json",
         "/internal/token",  # asks with its own secret; never routed on the public entry point
     }
+    | weekly_review.PUBLIC
 )
 
 
 def create_app() -> FastAPI:
     """Reads the settings from the environment."""
-    routers = [domain.router for domain in (accounts, mfa, sessions, recovery, audit, admin, keys, clients)]
+    routers = [
+        domain.router for domain in (accounts, mfa, sessions, recovery, audit, admin, keys, clients, weekly_review)
+    ]
     routers.append(personal_data_router(HOLDINGS))
     return create_service_app(load_settings(AuthSettings), open_container, routers, public=PUBLIC, keeps_answers=False)

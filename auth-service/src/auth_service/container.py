@@ -34,6 +34,8 @@ from auth_service.sessions.devices import KnownDevices
 from auth_service.sessions.service import SessionService
 from auth_service.sessions.store import LoginSessions
 from auth_service.settings import AuthSettings
+from auth_service.weekly_review.repository import SubscriberRepository
+from auth_service.weekly_review.unsubscribing import Unsubscribing
 from intervai_shared.privacy.erasures import Erasures
 from intervai_shared.resources import Resources, open_resources
 from intervai_shared.tasks import keep_running
@@ -60,6 +62,7 @@ class AuthContainer:
     letters: Letters
     emails: EmailService
     passwords: PasswordService
+    unsubscribing: Unsubscribing
 
 
 @asynccontextmanager
@@ -123,4 +126,5 @@ async def open_container(settings: AuthSettings) -> AsyncIterator[AuthContainer]
                         guard,
                         MfaRepository(db),
                     ),
+                    unsubscribing=Unsubscribing(SubscriberRepository(db), resources.outbox, master, settings),
                 )

@@ -35,6 +35,15 @@ class UserEmailChanged(Event):
     email: str
 
 
+class UserUnsubscribed(Event):
+    """A person wants no more letters of a kind, by one click in such a letter."""
+
+    TYPE = "user.unsubscribed"
+    AGGREGATE = "user"
+
+    letter: str
+
+
 class PreferencesChanged(ForeignEvent):
     """A person wants other letters than before, in user-service."""
 
@@ -45,4 +54,12 @@ class PreferencesChanged(ForeignEvent):
     mail: dict[str, bool]
 
 
-EVENTS = Catalogue(UserRegistered, UserNewDevice, UserEmailChanged, UserErased, UserDeletion, PreferencesChanged)
+EVENTS = Catalogue(
+    UserRegistered,
+    UserNewDevice,
+    UserEmailChanged,
+    UserUnsubscribed,
+    UserErased,
+    UserDeletion,
+    PreferencesChanged,
+)

@@ -1,11 +1,23 @@
 """Settings of auth-service."""
 
+import re
 from typing import Annotated
 
 from pydantic import AfterValidator, Field, SecretStr, ValidationInfo, field_validator
 
 from auth_service.letters import addresses as mail
+from intervai_shared.scheduling.scheduler import trigger_of
 from intervai_shared.settings import MasterKey, RateRule, ServiceSettings
+
+#: Five fields of cron, weekdays by their names: by number 1 is Monday in crontab(5), and Tuesday for our scheduler.
+_CRON = re.compile(r"(\S+ ){4}[a-z*,-]+")
+
+
+def _a_schedule(cron: str) -> str:
+    if not _CRON.fullmatch(cron):
+        raise ValueError("must be five fields of cron, weekdays by name, like 0 6 * * mon")
+    trigger_of(cron)  # raises ValueError
+    return cron
 
 
 class AuthSettings(ServiceSettings):
@@ -53,8 +65,17 @@ class AuthSettings(ServiceSettings):
     app_url: str = Field(
         "http://localhost:8080", pattern=r"^https?://[^\s/#?]+(/[^\s#?]*)?$", description="Where links in letters lead."
     )
+    api_url: str = Field(
+        "",
+        pattern=r"^(https://[^\s/#?]+(/[^\s#?]*)?)?$",
+        description="Where this API is reached from outside, by HTTPS: for unsubscribing by one click. Empty: without.",
+    )
     registration_verifies_email: bool = Field(
         False, description="Register shows nobody who has an account: no tokens until the address is confirmed."
+    )
+
+    weekly_review_cron: Annotated[str, AfterValidator(_a_schedule)] = Field(
+        "0 6 * * mon", description="When the weekly letters of due questions go out (UTC); once a person and ISO week."
     )
 
     mfa_issuer: str = Field("InterVAI", min_length=1, description="Authenticator apps show it beside the e-mail.")

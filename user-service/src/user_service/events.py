@@ -31,6 +31,15 @@ class UserEmailChanged(ForeignEvent):
     email: str
 
 
+class UserUnsubscribed(ForeignEvent):
+    """A person wants no more letters of a kind, and has said so to auth-service, which sends them."""
+
+    TYPE = "user.unsubscribed"
+    AGGREGATE = "user"
+
+    letter: str
+
+
 class UserNewDevice(ForeignEvent):
     """A person signed in with a device that auth-service had not seen before."""
 
@@ -89,6 +98,7 @@ class UserDeleted(Event):
 EVENTS = Catalogue(
     UserRegistered,
     UserEmailChanged,
+    UserUnsubscribed,
     UserNewDevice,
     QuestionsGenerated,
     ExportCompleted,

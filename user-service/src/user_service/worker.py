@@ -11,6 +11,7 @@ from user_service.container import UserContainer, open_container
 from user_service.events import ERASING_SERVICES, EVENTS
 from user_service.notifications import tasks as notifications
 from user_service.notifications.service import QUEUE as NOTIFICATIONS_QUEUE
+from user_service.preferences import tasks as preferences
 from user_service.privacy import tasks as privacy
 from user_service.profiles import tasks as profiles
 from user_service.profiles.service import QUEUE
@@ -25,7 +26,7 @@ SUBSCRIBERS = {
 
 def event_handlers(container: UserContainer) -> Mapping[str, EventHandler]:
     """Of all domains, by event type."""
-    domains = (profiles, notifications, privacy)
+    domains = (profiles, preferences, notifications, privacy)
     return {kind: handler for domain in domains for kind, handler in domain.event_handlers(container).items()}
 
 

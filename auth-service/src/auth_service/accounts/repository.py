@@ -6,7 +6,16 @@ from pymongo import ASCENDING, IndexModel
 from intervai_shared.models import Document, utc_now
 from intervai_shared.mongo import Database, Session
 
-INDEXES = {"accounts": [IndexModel([("emailKey", ASCENDING)], unique=True)]}
+INDEXES = {
+    "accounts": [
+        IndexModel([("emailKey", ASCENDING)], unique=True),
+        # Of who wants the weekly letter: few.
+        IndexModel(
+            [("mail.weeklyReview", ASCENDING), ("_id", ASCENDING)],
+            partialFilterExpression={"mail.weeklyReview": True},
+        ),
+    ]
+}
 
 
 class AccountRepository:

@@ -13,6 +13,7 @@ LetterKind = Literal[
     "already-registered",  # to whose address somebody wants to use for another account
     "mfa-enabled",
     "mfa-disabled",
+    "weekly-review",  # to who wants it, with what they have to go through
 ]
 KINDS: tuple[LetterKind, ...] = get_args(LetterKind)
 
@@ -22,5 +23,5 @@ LINK_LIVES: dict[LetterKind, timedelta] = {
     "reset-password": timedelta(minutes=30),
     "change-email": timedelta(minutes=30),
 }
-#: Of these only the newest of a person is good.
-NEWEST_ONLY = frozenset({"reset-password", "change-email"})
+#: Of these only the newest of a person is good, and an older one that still waits is not sent.
+NEWEST_ONLY = frozenset({"reset-password", "change-email", "weekly-review"})

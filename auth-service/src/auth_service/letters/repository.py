@@ -2,11 +2,12 @@
 
 from bson import ObjectId
 from pymongo import ASCENDING, IndexModel
+from pymongo.errors import BulkWriteError
 
 from auth_service.letters.kinds import LetterKind
 from intervai_shared.jobs import SWEEP_INDEX
 from intervai_shared.models import Document, utc_now
-from intervai_shared.mongo import Database, Session
+from intervai_shared.mongo import Database, Session, to_be_retried
 
 #: Seconds for which a letter's record is kept: longer than its message may wait, and than its link is good.
 KEEP_SECONDS = 7 * 24 * 3600
@@ -22,7 +23,8 @@ INDEXES = {
 
 class LetterRepository:
     """A letter is `{kind, user, to, data, usedAt, expiresAt, …}` with the fields of a job record. `user` is None until
-    the worker has looked up whose address it is; `expiresAt` is None until it has written the link out."""
+    the worker has looked up whose address it is, or `to` until it has looked up the address of the person; `expiresAt`
+    is None until it has written the link out."""
 
     def __init__(self, db: Database) -> None:
         self._letters = db[COLLECTION]
@@ -30,6 +32,19 @@ class LetterRepository:
     async def insert(self, letter: Document, session: Session) -> None:
         """Adds a letter that waits to be sent."""
         await self._letters.insert_one(letter, session=session)
+
+    async def insert_new(self, letters: list[Document], session: Session) -> list[ObjectId]:
+        """Adds letters by ids of their own; those that are there stay as they are. The ids of the new ones."""
+        ids = [letter["_id"] for letter in letters]
+        there = await self._letters.find({"_id": {"$in": ids}}, {"_id": True}, session=session).to_list()
+        known = {letter["_id"] for letter in there}
+        fresh = [letter for letter in letters if letter["_id"] not in known]
+        if fresh:
+            try:
+                await self._letters.insert_many(fresh, session=session)
+            except BulkWriteError as error:  # another run adds them at this moment
+                raise to_be_retried(error) from error
+        return [letter["_id"] for letter in fresh]
 
     async def by_id(self, letter_id: ObjectId) -> Document | None:
         """The letter that a token names: the token is the proof of whose it is."""

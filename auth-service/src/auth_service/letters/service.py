@@ -1,5 +1,6 @@
 """The rules of letters: one is written in the transaction of its cause, and its token is good once."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from bson import ObjectId
@@ -42,9 +43,21 @@ class Letters:
         await self._letters.insert(letter, session)
         await self._outbox.add_job(session, ACTOR, QUEUE, str(letter["_id"]))
 
+    async def post_once(self, session: Session, kind: LetterKind, people: Mapping[ObjectId, ObjectId]) -> int:
+        """Has a letter of one kind sent to many people, by the ids that their letters shall have; who has that letter
+        already gets no other. How many are new. The address is the one that a person has when the letter is sent. They
+        let the letters that somebody waits for go first.
+        """
+        made = [JobRecords.new(kind, user, to=None, data={}, usedAt=None, expiresAt=None) for user in people.values()]
+        letters = [{**letter, "_id": given} for letter, given in zip(made, people, strict=True)]
+        new = await self._letters.insert_new(letters, session) if letters else []
+        for each in new:
+            await self._outbox.add_job(session, ACTOR, QUEUE, str(each), bulk=True)
+        return len(new)
+
     async def open(self, token: str, *kinds: LetterKind) -> Document:
         """The letter `{user, to, kind, …}` of a token that could be used now. Raises LinkVoidError."""
-        letter_id = self._tokens.letter_id(token)
+        letter_id = self._tokens.id_in(token)
         letter = await self._letters.by_id(letter_id) if letter_id else None
         if letter is None or letter["kind"] not in kinds or letter["user"] is None or not _is_good(letter):
             raise LinkVoidError

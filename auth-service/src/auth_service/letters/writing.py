@@ -5,9 +5,9 @@ A template says what the letter says; the layouts and the parts (`parts.html`, `
 
 import re
 from datetime import datetime
-from email.headerregistry import Address
+from email.headerregistry import Address, BaseHeader, HeaderRegistry, UnstructuredHeader
 from email.message import EmailMessage
-from email.policy import SMTP
+from email.policy import SMTP, Policy
 from email.utils import format_datetime, parseaddr
 from typing import Any
 
@@ -24,8 +24,20 @@ PAGES: dict[LetterKind, str] = {
     "change-email": "verify-email",
     "reset-password": "reset-password",
 }
+
+
+class _OneLine(UnstructuredHeader, BaseHeader):
+    """A header whose value is one word, and stays so: to fold it Python would encode it, and no mail program decodes a
+    URL (RFC 2369 wants it as it is)."""
+
+    def fold(self, *, policy: Policy) -> str:
+        return f"{self.name}: {self}{policy.linesep}"
+
+
+_HEADERS = HeaderRegistry()
+_HEADERS.map_to_type("list-unsubscribe", _OneLine)
 #: Long lines are folded by the transfer encoding; what a mail program would show must not depend on it.
-_POLICY = SMTP.clone(cte_type="7bit")
+_POLICY = SMTP.clone(cte_type="7bit", header_factory=_HEADERS)
 #: A mail program would make a link of it: our letters are not to carry strangers' advertisements.
 _LIKE_A_LINK = re.compile(r"[/@:\\]|\w\.\w")
 
@@ -56,6 +68,9 @@ class Writer:
         message["Date"] = format_datetime(utc_now())
         message["Message-ID"] = f"<{letter['_id']}@{self._from.domain}>"
         message["Auto-Submitted"] = "auto-generated"  # RFC 3834: no holiday replies, please
+        if unsubscribe := letter["data"].get("unsubscribe"):
+            message["List-Unsubscribe"] = f"<{unsubscribe}>"
+            message["List-Unsubscribe-Post"] = "List-Unsubscribe=One-Click"  # RFC 8058
         text = re.sub(r"\n{3,}", "\n\n", self._render(self._text, kind, known)).strip()
         message.set_content(f"{text}\n", cte="quoted-printable")
         message.add_alternative(self._render(self._html, kind, known), subtype="html", cte="quoted-printable")

@@ -5,13 +5,14 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Depends
 
 from intervai_shared.app import provide
-from intervai_shared.auth.dependencies import CurrentUser
+from intervai_shared.auth.dependencies import CallingService, CurrentUser
 from intervai_shared.http.params import IdPath, Limit
 from intervai_shared.mongo import object_id
-from qa_service.reviews.schemas import AddedCards, Card, DueCards, NewReview, ReviewList, ReviewStats
+from qa_service.reviews.schemas import AddedCards, Card, DueCards, NewReview, ReviewList, ReviewStats, WaitingQuestions
 from qa_service.reviews.service import ReviewService
 
 router = APIRouter(prefix="/api/v1", tags=["reviews"])
+internal = APIRouter(prefix="/internal", tags=["internal"])
 Reviews = Annotated[ReviewService, Depends(provide(lambda container: container.reviews))]
 
 
@@ -55,3 +56,9 @@ async def remove(question_id: IdPath, user: CurrentUser, reviews: Reviews) -> No
 async def add_session(session_id: IdPath, user: CurrentUser, reviews: Reviews, pinned: bool | None = None) -> Any:
     """Adds the questions of a session to the queue."""
     return await reviews.add_session(user.id, object_id(session_id), pinned)
+
+
+@internal.get("/users/{user_id}/reviews/due", response_model=WaitingQuestions)
+async def waiting(user_id: IdPath, _: CallingService, reviews: Reviews, limit: Limit = 20) -> Any:
+    """What a user has to go through now, for the service that writes them a letter of it. Nobody has nothing to do."""
+    return await reviews.waiting(object_id(user_id), limit)

@@ -76,6 +76,20 @@ class DueCards(WireModel):
     new_left_today: int
 
 
+class WaitingQuestion(WireModel):
+    """A question to go through, with no more of it than a letter shows."""
+
+    id: Id = Field(validation_alias="_id")
+    text: str
+
+
+class WaitingQuestions(WireModel):
+    """The first of what is to go through now, in the order of `DueCards`. `total`: how many there are of it."""
+
+    total: int
+    questions: list[WaitingQuestion]
+
+
 class AddedCards(WireModel):
     """How many questions joined the queue, and how many were in it."""
 

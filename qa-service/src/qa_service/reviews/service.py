@@ -58,6 +58,14 @@ class ReviewService:
         items = [{"card": card, "question": questions[card["_id"]]} for card in cards if card["_id"] in questions]
         return {"items": items, "newLeftToday": left}
 
+    async def waiting(self, user: ObjectId, limit: int) -> Document:
+        """The questions of what `due` shows, and how many it would show without a limit: `{total, questions}`."""
+        now = self._clock()
+        shown = await self.due(user, limit)
+        counts = await self._cards.counts(user, now, _day(now) + timedelta(days=1), LEARNED_DAYS)
+        total = counts.get("dueNow", 0) + min(counts.get("new", 0), shown["newLeftToday"])
+        return {"total": total, "questions": [item["question"] for item in shown["items"]]}
+
     async def review(self, user: ObjectId, question_id: ObjectId, given: NewReview) -> Document:
         """Rates a question; one that is not in the queue joins it. Two at the same time count one after the other.
 

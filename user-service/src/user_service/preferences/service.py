@@ -23,16 +23,23 @@ class PreferencesService:
 
     async def replace(self, user: ObjectId, wanted: Preferences) -> Preferences:
         """Stores them in place of all that were there; emits `preferences.changed` when other letters are wanted."""
-
-        async def store(session: Session) -> None:
-            former = await self.get(user, session)
-            await self._preferences.replace(user, wanted.model_dump(by_alias=True), session)
-            if wanted.mail != former.mail:
-                changed = PreferencesChanged(user=str(user), mail=wanted.mail.model_dump(by_alias=True))
-                await self._outbox.add_event(session, user, changed)
-
-        await self._outbox.transaction(store)
+        await self._outbox.transaction(lambda session: self._store(user, wanted, session))
         return wanted
+
+    async def unsubscribe(self, event: Document, session: Session) -> None:
+        """Switches the letters off that a person wants no more, from `user.unsubscribed`, and leaves the rest as it is.
+        Raises pydantic.ValidationError for a kind that is not known here."""
+        user, letter = ObjectId(event["aggregateId"]), event["data"]["letter"]
+        former = (await self.get(user, session)).model_dump(by_alias=True)
+        mail = {**former["mail"], letter: False}
+        await self._store(user, Preferences.model_validate({**former, "mail": mail}), session)
+
+    async def _store(self, user: ObjectId, wanted: Preferences, session: Session) -> None:
+        former = await self.get(user, session)
+        await self._preferences.replace(user, wanted.model_dump(by_alias=True), session)
+        if wanted.mail != former.mail:
+            changed = PreferencesChanged(user=str(user), mail=wanted.mail.model_dump(by_alias=True))
+            await self._outbox.add_event(session, user, changed)
 
 
 def _known(stored: Document) -> Preferences:
