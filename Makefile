@@ -15,7 +15,7 @@ READY := $(if $(shell grep -s '[!" ]$(CURDIR)/.venv/bin/python' .venv/bin/pip),.
 
 .DEFAULT_GOAL := help
 .PHONY: help run up down status logs scale dlq admin keys events replay backup restore
-.PHONY: test test-parts test-suite chaos bench lint format lock images clean remake
+.PHONY: test test-parts test-suite chaos bench samples lint format lock images clean remake
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -89,6 +89,9 @@ chaos: $(READY) ## break everything, then count (15 min): FAULTS=200 REQUESTS=50
 
 bench: $(READY) ## measure a running suite: TARGET=main-job
 	@$(SUITE) with -- $(VENV)/python deploy/bench/$(subst -,_,$(TARGET)).py
+
+samples: $(READY) ## make docs/samples anew, by way of a running suite
+	@$(SUITE) with -- $(VENV)/python deploy/samples.py
 
 lint: $(READY) ## formatting, types, imports, gateway and container files
 	$(VENV)/ruff check .
