@@ -141,10 +141,10 @@ async def test_a_heap_of_wrong_fields_is_answered_with_few_messages(http: httpx.
         assert (answer.status_code, len(answer.content) < 5_000) == (422, True)
 
 
-async def test_the_largest_session_is_imported_in_its_order(http: httpx.AsyncClient, container: QaContainer) -> None:
-    large = [question(number, isPinned=number < 3) for number in range(MOST_QUESTIONS)]
+async def test_a_large_session_is_imported_in_its_order(http: httpx.AsyncClient, container: QaContainer) -> None:
+    large = [question(number, isPinned=number < 3) for number in range(500)]
     copy = await imported(http, file_of(large))
-    assert copy["questionCount"] == MOST_QUESTIONS
+    assert copy["questionCount"] == 500
     found = await container.resources.mongo.db.questions.find().sort([("isPinned", -1), ("_id", -1)]).to_list()
     assert [one["text"] for one in found] == [one["text"] for one in large]
 
