@@ -6,6 +6,7 @@ import os
 import re
 from collections import Counter
 from collections.abc import AsyncIterator, Iterator
+from contextlib import nullcontext, suppress
 
 import httpx
 
@@ -36,10 +37,11 @@ async def test_a_body_above_the_limit_is_refused_on_every_route(attacker: httpx.
 
     for route in with_body():
         large = json.dumps({"email": "x" * LARGER.get(route.path, LIMIT)}).encode()
-        through = await attacker.request(route.method, url_of(route), content=large, headers=JSON)
-        assert through.status_code == 413, route
-        through = await attacker.request(route.method, url_of(route), content=unannounced(large), headers=JSON)
-        assert through.status_code == 413, route
+        for content in (large, unannounced(large)):
+            # Traefik answers, then closes on who goes on sending: with 8 MiB on the way not all get to see the answer.
+            with nullcontext() if route.path not in LARGER else suppress(httpx.ReadError, httpx.WriteError):
+                through = await attacker.request(route.method, url_of(route), content=content, headers=JSON)
+                assert through.status_code == 413, route
         own = url_of(route, directly=True)
         assert_problem(await attacker.request(route.method, own, content=large, headers=JSON), 413)
         assert_problem(await attacker.request(route.method, own, content=unannounced(large), headers=JSON), 413)

@@ -4,6 +4,7 @@ import base64
 import secrets
 from collections.abc import Awaitable, Callable
 from typing import Any
+from urllib.parse import quote
 
 import httpx
 import pytest
@@ -82,6 +83,7 @@ async def test_no_other_token_ends_them(
     of_another = f"{ObjectId()}.{token.partition('.')[2]}"
     for wrong in (foreign, of_a_letter, of_another, token[:-1], str(subscriber), "x", "\N{SNOWMAN}"):
         assert await click(auth, wrong) == 404
+        assert (await auth.get(f"{PATH}/{quote(wrong)}")).status_code == 404
     assert await wants(database, subscriber)
     assert await database.events.count_documents({"type": "user.unsubscribed"}) == 0
 

@@ -2,7 +2,7 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Path
+from fastapi import APIRouter, Depends
 from fastapi.responses import RedirectResponse
 
 from auth_service.weekly_review.unsubscribing import PATH, Unsubscribing
@@ -21,6 +21,7 @@ async def unsubscribe(token: str, unsubscribing: Service) -> None:
 
 
 @router.get("/{token}", status_code=303)
-async def show_preferences(_: Annotated[str, Path(alias="token")], unsubscribing: Service) -> RedirectResponse:
+async def show_preferences(token: str, unsubscribing: Service) -> RedirectResponse:
     """Leads somebody who has opened the link to their preferences, and changes nothing: scanners open links too."""
+    unsubscribing.check(token)
     return RedirectResponse(unsubscribing.preferences_page, 303)

@@ -31,12 +31,17 @@ class Unsubscribing:
         """What the letter tells the mail program. None: where the API is reached from outside is not set."""
         return f"{self._api_url}{PATH}/{self._tokens.of(user)}" if self._api_url else None
 
-    async def unsubscribe(self, token: str) -> None:
-        """Sends this person no more of the letters, and has user-service change the preference by `user.unsubscribed`.
-        A no-op for who gets none. Raises NotFoundError: the token is not genuine."""
+    def check(self, token: str) -> ObjectId:
+        """Whose letter held the token. Raises NotFoundError: it is not genuine."""
         user = self._tokens.id_in(token)
         if user is None:
             raise NotFoundError
+        return user
+
+    async def unsubscribe(self, token: str) -> None:
+        """Sends this person no more of the letters, and has user-service change the preference by `user.unsubscribed`.
+        A no-op for who gets none. Raises NotFoundError: the token is not genuine."""
+        user = self.check(token)
 
         async def effect(session: Session) -> None:
             if await self._subscribers.remove(user, session):
