@@ -25,7 +25,7 @@ from export_service.renderers.docx_xml import (
     xml_text,
 )
 from export_service.renderers.labels import LABELS, date_of
-from export_service.renderers.prose import Block, Code, Line, printable, read_blocks, read_heading, read_line
+from export_service.renderers.prose import Block, Code, Line, one_line, read_blocks, read_heading, read_line
 
 #: What a core property may hold in python-docx.
 _PROPERTY_CHARACTERS = 255
@@ -63,7 +63,7 @@ def _describe(document: Document, content: Content) -> None:
 
 
 def _property(text: str) -> str:
-    return xml_text(_plain(text))[:_PROPERTY_CHARACTERS]
+    return xml_text(one_line(text))[:_PROPERTY_CHARACTERS]
 
 
 class _Writer:
@@ -81,7 +81,7 @@ class _Writer:
             return
         yield self._contents()
         for mark, (category, items) in self._topics():
-            yield paragraph("Heading1", bookmark(mark, [run(_plain(category))]))
+            yield paragraph("Heading1", bookmark(mark, [run(one_line(category))]))
             for number, item in items:
                 yield from self._question(number, item)
 
@@ -90,10 +90,10 @@ class _Writer:
 
     def _title_block(self) -> Iterator[Element]:
         content, labels = self._content, self._labels
-        yield paragraph("Title", [run(_plain(content.title))])
-        yield paragraph("Subtitle", [run(f"{_plain(content.role)} · {_plain(content.experience)}")])
+        yield paragraph("Title", [run(one_line(content.title))])
+        yield paragraph("Subtitle", [run(f"{one_line(content.role)} · {one_line(content.experience)}")])
         if content.topics:
-            yield paragraph("About", [run(", ".join(map(_plain, content.topics)))])
+            yield paragraph("About", [run(", ".join(map(one_line, content.topics)))])
         facts = [date_of(content.created_at, content.layout.locale), labels.count(len(content.items))]
         if pinned := sum(item.is_pinned for item in content.items):
             facts.append(f"{labels.pinned}: {pinned}")
@@ -110,7 +110,7 @@ class _Writer:
 
     def _entries(self) -> Iterator[Element]:
         for mark, (category, items) in self._topics():
-            yield paragraph("TOC1", [link(mark, [run(_plain(category))])])
+            yield paragraph("TOC1", [link(mark, [run(one_line(category))])])
             for number, item in items:
                 words = "".join(span.text for span in read_heading(item.text)[0])
                 yield paragraph("TOC2", [link(number, [run(f"{number}. {words}")])])
@@ -129,7 +129,7 @@ class _Writer:
 
     def _details(self, item: Item) -> Iterator[Element]:
         is_known = item.difficulty in self._labels.levels
-        yield run(_plain(self._labels.level(item.difficulty)), item.difficulty.capitalize() if is_known else "")
+        yield run(one_line(self._labels.level(item.difficulty)), item.difficulty.capitalize() if is_known else "")
         if item.is_pinned:
             yield run("   ")
             yield run(f"★ {self._labels.pinned}", "Accent")
@@ -159,7 +159,3 @@ def _lines(lines: Sequence[Line]) -> Iterator[Element]:
 
 def _runs(line: Line) -> Iterator[Element]:
     return (run(span.text, "CodeText" if span.is_code else "") for span in line)
-
-
-def _plain(text: str) -> str:
-    return " ".join(printable(text).split())

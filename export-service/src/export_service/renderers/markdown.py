@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from export_service.renderers.content import Content, Item
 from export_service.renderers.labels import LABELS, Labels
-from export_service.renderers.prose import Block, Code, Line, Span, printable, read_blocks, read_heading, read_line
+from export_service.renderers.prose import Block, Code, Line, Span, one_line, read_blocks, read_heading, read_line
 
 #: Characters that CommonMark, or a common extension of it (tables, mathematics), gives a meaning inside a line.
 _INLINE = re.compile(r"([\\`*_\[\]<>&|~#$])")
@@ -48,7 +48,7 @@ def _list(lines: Sequence[str]) -> str:
 
 def _plain(text: str) -> str:
     """One line of text in which backticks are backticks."""
-    return _line([Span(" ".join(printable(text).split()))])
+    return _line([Span(one_line(text))])
 
 
 def _blocks(blocks: Sequence[Block]) -> list[str]:

@@ -13,7 +13,7 @@ import orjson
 from export_service.renderers.content import Content, Item
 from export_service.renderers.fonts import fonts_for
 from export_service.renderers.labels import LABELS, Labels, date_of
-from export_service.renderers.prose import Block, Code, Line, Span, printable, read_blocks, read_heading, read_line
+from export_service.renderers.prose import Block, Code, Line, Span, one_line, read_blocks, read_heading, read_line
 
 _TEMPLATE = Path(__file__).with_name("interview.typ").read_bytes()
 _PAPERS = {"a4": "a4", "letter": "us-letter"}
@@ -40,7 +40,7 @@ def render_pdf(content: Content) -> bytes:
     text = orjson.dumps(_data(content)).decode()
     fonts = fonts_for(text, content.layout.locale)
     families = orjson.dumps({"text": fonts.text, "code": fonts.code}).decode()
-    inputs = {"data": f'{{"fonts": {families}, {fonts.shown(text)[1:]}', "title": _plain(content.title)}
+    inputs = {"data": f'{{"fonts": {families}, {fonts.shown(text)[1:]}', "title": one_line(content.title)}
     created = datetime.fromisoformat(content.created_at).astimezone(UTC)
     timestamp = int(created.timestamp())
     # Tags would double the file and cost an eighth of the time.
@@ -54,11 +54,11 @@ def _data(content: Content) -> dict[str, Any]:
         "paper": _PAPERS[content.layout.paper],
         "locale": content.layout.locale,
         "labels": _labels(labels),
-        "running": _shortened(_plain(content.title), _RUNNING),
+        "running": _shortened(one_line(content.title), _RUNNING),
         **_cover(content, labels),
         "numberWidth": 0.9 + 0.5 * len(str(len(content.items))),
         "groups": [
-            {"category": _text(_plain(category)), "items": [_item(number, item, labels) for number, item in items]}
+            {"category": _text(one_line(category)), "items": [_item(number, item, labels) for number, item in items]}
             for category, items in content.by_category().items()
         ],
     }
@@ -78,15 +78,15 @@ def _labels(labels: Labels) -> dict[str, str]:
 
 def _cover(content: Content, labels: Labels) -> dict[str, Any]:
     """Lengths in points and millimetres. A title of 200 letters and twenty topics shall leave the cover a page."""
-    title = _plain(content.title)
+    title = one_line(content.title)
     is_short = _width(title) <= 60
     return {
         "title": _text(title),
         "titleSize": 32 if is_short else 22,
         "coverSpace": 58 if is_short and len(content.topics) <= 8 else 20,
-        "role": _text(_plain(content.role)),
-        "experience": _text(_plain(content.experience)),
-        "topics": [_text(_plain(topic)) for topic in content.topics],
+        "role": _text(one_line(content.role)),
+        "experience": _text(one_line(content.experience)),
+        "topics": [_text(one_line(topic)) for topic in content.topics],
         "date": date_of(content.created_at, content.layout.locale),
         "figures": _figures(content.items, labels),
     }
@@ -110,7 +110,7 @@ def _item(number: int, item: Item, labels: Labels) -> dict[str, Any]:
         "number": number,
         "heading": _line(heading),
         "short": _text(_shortened("".join(span.text for span in heading), _ENTRY)),
-        "difficulty": _text(_plain(labels.level(item.difficulty))),
+        "difficulty": _text(one_line(labels.level(item.difficulty))),
         "level": item.difficulty,
         "pinned": item.is_pinned,
         "answer": _blocks([*rest, *read_blocks(item.answer)]),
@@ -118,10 +118,6 @@ def _item(number: int, item: Item, labels: Labels) -> dict[str, Any]:
         "followUps": [_line(read_line(question)) for question in item.follow_ups],
         "notes": _blocks(read_blocks(item.notes)),
     }
-
-
-def _plain(text: str) -> str:
-    return " ".join(printable(text).split())
 
 
 def _blocks(blocks: Sequence[Block]) -> list[dict[str, Any]]:

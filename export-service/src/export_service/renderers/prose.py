@@ -57,7 +57,7 @@ def read_blocks(text: str) -> list[Block]:
 
 def read_line(text: str) -> list[Span]:
     """A text as one line: white space is one space. A backtick without a partner is text."""
-    return _spans(" ".join(printable(text).split()))
+    return _spans(one_line(text))
 
 
 def read_heading(text: str) -> tuple[Line, list[Block]]:
@@ -67,6 +67,11 @@ def read_heading(text: str) -> tuple[Line, list[Block]]:
         return [], blocks
     first, *others = blocks[0].lines
     return [*first, *(span for line in others for span in (Span(" "), *line))], blocks[1:]
+
+
+def one_line(text: str) -> str:
+    """Printable text in which white space is one space; backticks are backticks."""
+    return " ".join(printable(text).split())
 
 
 def printable(text: str) -> str:
