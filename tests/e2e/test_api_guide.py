@@ -2,6 +2,7 @@
 
 import os
 import re
+import zipfile
 from pathlib import Path
 
 import pytest
@@ -32,6 +33,9 @@ def test_the_week_runs_as_it_stands_and_every_field_that_it_shows_comes_back(wee
     for block in week:
         assert fields_in(block.shown) <= fields_in(block.output), block
     assert (folder / "interview.pdf").read_bytes().startswith(b"%PDF-")
+    with zipfile.ZipFile(folder / "week.zip") as bundle:
+        assert bundle.testzip() is None
+        assert bundle.namelist() == ["01-Backend-engineer-senior.md", "02-Second-round.md"]
 
 
 @pytest.mark.timeout(300)

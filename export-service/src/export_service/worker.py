@@ -10,20 +10,19 @@ from export_service.exports import repository, tasks
 from export_service.exports.maker import ExportMaker
 from export_service.exports.plans import Planner
 from export_service.exports.render_pool import open_pool
-from export_service.exports.service import KEY_PREFIX, QUEUE
+from export_service.exports.service import QUEUE
 from export_service.exports.sessions import SessionSource
 from export_service.exports.sweeper import FileSweeper
 from export_service.privacy.holdings import HOLDINGS
 from export_service.settings import ExportSettings
 from intervai_shared.jobs import JobRecords
-from intervai_shared.logs import log
 from intervai_shared.messaging.worker import ServiceWorker
 from intervai_shared.privacy import tasks as privacy
 from intervai_shared.privacy.eraser import Extras
 from intervai_shared.privacy.erasures import Erasures
 from intervai_shared.resources import Resources, open_resources
 from intervai_shared.settings import load_settings
-from intervai_shared.storage import FileStorage, StorageError
+from intervai_shared.storage import FileStorage
 
 SUBSCRIBERS = {"export.completed": ["user-service"], "user.erased": ["user-service"]}
 
@@ -46,7 +45,6 @@ async def open_worker(settings: ExportSettings) -> AsyncIterator[ExportWorker]:
         open_pool(settings.render_processes, settings.render_seconds, settings.render_memory_mb) as pool,
     ):
         storage = FileStorage(settings)
-        await _have_files_expire(storage, settings.export_days)
         resources.health.add("s3", storage.check, needed=False)
         records = JobRecords(resources.mongo.db.exports, resources.live)
         exports = repository.ExportRepository(resources.mongo.db)
@@ -55,14 +53,6 @@ async def open_worker(settings: ExportSettings) -> AsyncIterator[ExportWorker]:
         erasures = Erasures(resources, HOLDINGS, Extras(storage=lambda: storage))
         sweeper = FileSweeper(exports, storage, timedelta(days=settings.export_days))
         yield ExportWorker(resources, maker, sweeper, erasures)
-
-
-async def _have_files_expire(storage: FileStorage, days: int) -> None:
-    """By the bucket itself, besides the sweep, which also does without it."""
-    try:
-        await storage.expire_after(KEY_PREFIX, days)
-    except StorageError as error:
-        log.warning("the bucket has no rule of how long files stay", error=str(error))
 
 
 def create_worker() -> ServiceWorker[ExportSettings, ExportWorker]:

@@ -5,9 +5,10 @@ number is the fencing token: who lost the lease can no longer write (Kleppmann, 
 """
 
 import asyncio
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
 
@@ -26,6 +27,8 @@ LEASE_SECONDS = 30.0
 RENEW_SECONDS = 10.0
 #: Seconds after which a run that waits for another's lease looks again: it holds a place of the worker meanwhile.
 LOOK_SECONDS = 1.0
+#: Seconds between two notes of a progress in the record: each is a write, and most jobs are over before one is read.
+NOTE_SECONDS = 1.0
 MAX_ATTEMPTS = 3
 #: An attempt that ends since a part is down does not count, as long as the job is younger than this.
 OUTAGE_PATIENCE = timedelta(minutes=30)
@@ -47,7 +50,7 @@ class LostLeaseError(Exception):
     """The job was cancelled, or another worker has it: this run must not write any more."""
 
 
-@dataclass(frozen=True)
+@dataclass(eq=False)
 class JobRun:
     """One attempt at a job. `document` is the record as it was when the attempt began."""
 
@@ -55,6 +58,7 @@ class JobRun:
     attempt: int
     document: Document
     records: "JobRecords"
+    noted_at: float = field(default_factory=time.monotonic)
 
     @property
     def is_last(self) -> bool:
@@ -63,8 +67,11 @@ class JobRun:
         return self.attempt - excused >= MAX_ATTEMPTS
 
     async def progress(self, percent: int, **update: Any) -> None:
-        """Notes and announces the progress (0 to 100). Raises LostLeaseError."""
-        await self.records.write(self, {"progress": percent})
+        """Announces the progress (0 to 100), and notes it in the record where the last note is a second old. Raises
+        LostLeaseError."""
+        if time.monotonic() - self.noted_at >= NOTE_SECONDS:
+            await self.records.write(self, {"progress": percent})
+            self.noted_at = time.monotonic()
         await self.records.announce(self.id, status="running", progress=percent, **update)
 
     async def succeed(self, session: Session, **fields: Any) -> None:
@@ -177,12 +184,7 @@ class JobRecords:
     async def _take(self, job: Document) -> bool:
         # With `leaseUntil`: a run that has renewed it just now keeps it.
         seen = {key: job[key] for key in ("_id", "status", "attempt", "leaseUntil")}
-        taken = {
-            "status": "running",
-            "attempt": job["attempt"] + 1,
-            "leaseUntil": _lease(),
-            "updatedAt": utc_now(),
-        }
+        taken = {"status": "running", "attempt": job["attempt"] + 1, "leaseUntil": _lease(), "updatedAt": utc_now()}
         changed = await self._collection.update_one(seen, {"$set": taken})
         if changed.modified_count:
             await self.announce(job["_id"], status="running", progress=job["progress"])

@@ -62,7 +62,7 @@ async def test_a_job_whose_workers_died_three_times_has_failed(jobs: Any, work: 
 
 async def test_a_run_that_lost_its_lease_can_write_nothing(jobs: Any) -> None:
     job_id = await jobs.add(status="running", attempt=2)
-    late = JobRun(job_id, 1, {"kind": "probe"}, jobs.records)
+    late = JobRun(job_id, 1, {"kind": "probe"}, jobs.records, noted_at=0)
     before = await jobs.get(job_id)
     for write in (late.progress(50), jobs.succeed(late), jobs.records.write(late, {"error": "x"})):
         with pytest.raises(LostLeaseError):

@@ -46,7 +46,6 @@ async def test_while_it_runs_it_says_so_with_its_progress(jobs: Any) -> None:
         assert (run.document["count"], run.attempt) == (3, 1)
         assert await jobs.state(job_id) == ("running", 1)
         await run.progress(40, step="asking")
-        assert (await jobs.get(job_id))["progress"] == 40
         await jobs.succeed(run)
         return {"result": {"made": 1}}
 
@@ -56,6 +55,23 @@ async def test_while_it_runs_it_says_so_with_its_progress(jobs: Any) -> None:
         {"status": "running", "progress": 40, "step": "asking"},
         {"status": "succeeded", "progress": 100, "result": {"made": 1}},
     ]
+
+
+async def test_its_record_has_the_progress_at_most_once_a_second(jobs: Any) -> None:
+    job_id = await jobs.add()
+    noted = []
+
+    async def look(run: JobRun) -> Document:
+        for seconds, percent in ((0, 10), (1, 20), (0, 30)):
+            run.noted_at -= seconds
+            await run.progress(percent)
+            noted.append((await jobs.get(job_id))["progress"])
+        await jobs.succeed(run)
+        return {}
+
+    await jobs.records.run(job_id, look)
+    assert noted == [0, 20, 20]
+    assert [update["progress"] for update in await told(jobs, job_id, 5)] == [0, 10, 20, 30, 100]
 
 
 async def test_a_second_message_for_a_job_that_is_done_does_nothing(jobs: Any, work: Any) -> None:

@@ -12,7 +12,8 @@ from export_service.renderers.process import FRAME, PIECE_BYTES, REQUEST, Frame,
 from intervai_shared.logs import log
 
 #: All of a process's environment. Each thread would get an arena of 64 MiB of the address space, which has a limit.
-ENVIRONMENT = {"LANG": "C.UTF-8", "MALLOC_ARENA_MAX": "2"}
+#: typst would spread a document over threads, a fifth more CPU time for it: files are what is done side by side.
+ENVIRONMENT = {"LANG": "C.UTF-8", "MALLOC_ARENA_MAX": "2", "RAYON_NUM_THREADS": "1"}
 #: How a process ends that the kernel, or Rust, found to want too much memory.
 _OUT_OF_MEMORY = (-signal.SIGKILL, -signal.SIGABRT)
 

@@ -12,7 +12,7 @@ from export_service.exports.repository import ExportRepository
 from export_service.exports.service import KEY_PREFIX, object_key
 from intervai_shared.logs import log
 from intervai_shared.models import utc_now
-from intervai_shared.storage import FileStorage, StoredFile
+from intervai_shared.storage import FileStorage, StorageError, StoredFile
 
 #: Far longer than from the first byte of a file to the end of its export.
 YOUNG = timedelta(hours=1)
@@ -27,6 +27,14 @@ class FileSweeper:
         self._exports = exports
         self._storage = storage
         self._lifetime = lifetime
+
+    async def have_bucket_expire(self) -> None:
+        """The bucket itself removes what is old, also while no worker runs, if it keeps such rules. Written again and
+        again, since somebody may have made the bucket anew."""
+        try:
+            await self._storage.expire_after(KEY_PREFIX, self._lifetime.days)
+        except StorageError as error:
+            log.warning("the bucket has no rule of how long files stay", error=str(error))
 
     async def run(self) -> None:
         """One look through the bucket. Idempotent: what is gone is gone. Raises StorageError."""

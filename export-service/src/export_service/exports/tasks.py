@@ -17,5 +17,6 @@ async def make_export(container: "ExportWorker", export_id: str) -> None:
 
 
 async def sweep_files(container: "ExportWorker") -> None:
-    """Removes files without an export. Idempotent: what is gone is gone."""
+    """Removes files without an export, and those that are old. Idempotent: what is gone is gone."""
+    await container.sweeper.have_bucket_expire()
     await container.sweeper.run()

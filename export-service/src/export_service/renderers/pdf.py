@@ -122,7 +122,7 @@ def _item(number: int, item: Item, labels: Labels) -> dict[str, Any]:
 
 def _blocks(blocks: Sequence[Block]) -> list[dict[str, Any]]:
     return [
-        {"code": block.text, "breaks": _is_long(block.text)}
+        {"code": block.text.expandtabs(4), "breaks": _is_long(block.text)}
         if isinstance(block, Code)
         else {"lines": [(_indent(line), _line(line)) for line in block.lines]}
         for block in blocks

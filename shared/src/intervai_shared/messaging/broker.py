@@ -9,6 +9,7 @@ import dramatiq
 import redis
 from dramatiq import Consumer, Message
 from dramatiq.brokers.redis import RedisBroker
+from dramatiq.common import dq_name
 from dramatiq.middleware import AgeLimit, CurrentMessage, Middleware, Retries, TimeLimit, TimeLimitExceeded
 from redis.backoff import NoBackoff
 from redis.retry import Retry
@@ -32,6 +33,8 @@ HEARTBEAT_TIMEOUT_MS = 30_000
 DEAD_MESSAGE_TTL_MS = 60_000
 #: Seconds between two tries to enqueue while Redis does not answer.
 ENQUEUE_SECONDS = 1.0
+#: Milliseconds between two looks for retries whose time has come.
+RETRIES_LOOK_MS = 1_000
 #: Commands out of a million that also look for dead workers (the default, 1,000, finds them too late).
 MAINTENANCE_CHANCE = 20_000
 
@@ -67,12 +70,17 @@ class WorkerBroker(RedisBroker):
         what belongs to the old one comes back with the heartbeat time-out. What is still at work here comes twice.
 
         Of a bulk queue it fetches half as much: the other half of the worker's threads is always there for the rest.
+        The queue of retries, which wait for seconds, is looked at once a second, others as often as the worker says.
         """
         if queue_name in self._consumed:
             self._consumed.clear()
             self.broker_id = str(uuid4())
         self._consumed.add(queue_name)
-        return super().consume(queue_name, max(1, prefetch // 2) if is_bulk(queue_name) else prefetch, timeout)
+        if is_bulk(queue_name):
+            prefetch = max(1, prefetch // 2)
+        if queue_name == dq_name(queue_name):
+            timeout = max(timeout, RETRIES_LOOK_MS)
+        return super().consume(queue_name, prefetch, timeout)
 
     def enqueue(self, message: Message[Any], *, delay: int | None = None) -> Message[Any]:
         """Enqueues a retry, or a delayed message that is due; waits for Redis, since Dramatiq would drop it."""
