@@ -6,8 +6,8 @@ number is the fencing token: who lost the lease can no longer write (Kleppmann, 
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager, suppress
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
@@ -15,9 +15,9 @@ from typing import Any
 from bson import ObjectId
 from prometheus_client import Counter
 from pymongo import ASCENDING, IndexModel
-from pymongo.errors import PyMongoError
 
 from intervai_shared.errors import OUTAGES
+from intervai_shared.job_lease import LostLeaseError, renewed
 from intervai_shared.live import LiveUpdates
 from intervai_shared.logs import log
 from intervai_shared.models import Document, utc_now
@@ -44,10 +44,6 @@ class PermanentError(Exception):
 
 class GaveUpError(Exception):
     """The job has failed in its last attempt: its message is of no further use, and becomes a dead letter."""
-
-
-class LostLeaseError(Exception):
-    """The job was cancelled, or another worker has it: this run must not write any more."""
 
 
 @dataclass(eq=False)
@@ -104,7 +100,7 @@ class JobRecords:
 
     async def write(self, run: JobRun, fields: Document, session: Session | None = None) -> None:
         """Writes to a running job, if this run still holds its lease. Raises LostLeaseError."""
-        held = {"_id": run.id, "status": "running", "attempt": run.attempt}
+        held = {"_id": run.id, "user": run.document.get("user"), "status": "running", "attempt": run.attempt}
         changed = await self._collection.update_one(held, {"$set": {"updatedAt": utc_now(), **fields}}, session=session)
         if changed.matched_count == 0:
             raise LostLeaseError
@@ -124,7 +120,7 @@ class JobRecords:
             return
         kind = run.document["kind"]
         try:
-            async with self._renewed(run):
+            async with renewed(job_id, lambda: self.write(run, {"leaseUntil": _lease()}), RENEW_SECONDS):
                 result = await work(run)
         except LostLeaseError:
             ENDED.labels(kind, "lost").inc()
@@ -150,25 +146,31 @@ class JobRecords:
 
     async def abandon(self, job_id: ObjectId, reason: str) -> None:
         """Fails a job whose message will not come again, unless somebody is at work on it or it has ended."""
-        now = utc_now()
-        idle = [{"status": "queued"}, {"status": "running", "leaseUntil": {"$lt": now}}]
+        if (job := await self._named(self._collection, job_id)) is None:
+            return
+        idle = [{"status": "queued"}, {"status": "running", "leaseUntil": {"$lt": (now := utc_now())}}]
         fields = {"status": "failed", "error": reason, "leaseUntil": None, "finishedAt": now, "updatedAt": now}
-        changed = await self._collection.update_one({"_id": job_id, "$or": idle}, {"$set": fields})
+        held = {"_id": job_id, "user": job.get("user"), "$or": idle}
+        changed = await self._collection.update_one(held, {"$set": fields})
         if changed.modified_count:
             await self.announce(job_id, status="failed", error=reason)
 
     @staticmethod
     async def reopen(collection: Collection, job_id: ObjectId, session: Session) -> None:
         """Makes a failed job one that waits, with three new attempts. Their numbers go on: they are fencing tokens."""
-        job = await collection.find_one({"_id": job_id, "status": "failed"}, session=session)
-        if job is None:
+        if not (job := await JobRecords._named(collection, job_id, session)) or job["status"] != "failed":
             return
         fresh = {"status": "queued", "progress": 0, "excused": job["attempt"], "error": None, "updatedAt": utc_now()}
-        failed = {key: job[key] for key in ("_id", "status", "attempt")}
+        failed = {key: job.get(key) for key in ("_id", "user", "status", "attempt")}
         await collection.update_one(failed, {"$set": fresh, "$unset": {"finishedAt": ""}}, session=session)
 
+    @staticmethod
+    async def _named(collection: Collection, job_id: ObjectId, session: Session | None = None) -> Document | None:
+        """A message names its job and not whose it is, so this asks every shard; what follows names the owner too."""
+        return await collection.find_one({"_id": job_id}, session=session)
+
     async def _claim(self, job_id: ObjectId) -> JobRun | None:
-        while job := await self._collection.find_one({"_id": job_id}):
+        while job := await self._named(self._collection, job_id):
             if job["status"] in FINAL:
                 return None
             now = utc_now()
@@ -183,7 +185,7 @@ class JobRecords:
 
     async def _take(self, job: Document) -> bool:
         # With `leaseUntil`: a run that has renewed it just now keeps it.
-        seen = {key: job[key] for key in ("_id", "status", "attempt", "leaseUntil")}
+        seen = {key: job.get(key) for key in ("_id", "user", "status", "attempt", "leaseUntil")}
         taken = {"status": "running", "attempt": job["attempt"] + 1, "leaseUntil": _lease(), "updatedAt": utc_now()}
         changed = await self._collection.update_one(seen, {"$set": taken})
         if changed.modified_count:
@@ -214,36 +216,6 @@ class JobRecords:
             return False
         await self.announce(run.id, status="failed", error=reason)
         return True
-
-    @asynccontextmanager
-    async def _renewed(self, run: JobRun) -> AsyncIterator[None]:
-        """Keeps the lease while the block runs, and stops the block when the lease is lost."""
-        worker = asyncio.current_task()
-        lost = False
-
-        async def renew() -> None:
-            nonlocal lost
-            while True:
-                await asyncio.sleep(RENEW_SECONDS)
-                try:
-                    await self.write(run, {"leaseUntil": _lease()})
-                except LostLeaseError:
-                    lost = True
-                    if worker is not None:
-                        worker.cancel()
-                    return
-                except PyMongoError as error:
-                    log.warning("lease not renewed", jobId=str(run.id), error=repr(error))
-
-        task = asyncio.create_task(renew())
-        try:
-            yield
-        except asyncio.CancelledError:
-            if lost:
-                raise LostLeaseError from None
-            raise
-        finally:
-            task.cancel()
 
 
 def _lease() -> Any:

@@ -14,14 +14,9 @@ from intervai_shared.http.health import Health  # noqa: E402
 from intervai_shared.http.health_server import serve_health  # noqa: E402
 from intervai_shared.logs import log  # noqa: E402
 from intervai_shared.scheduling.scheduler import Scheduler  # noqa: E402
-from intervai_shared.settings import ProcessSettings, load_settings  # noqa: E402
+from intervai_shared.scheduling.settings import SchedulerSettings  # noqa: E402
+from intervai_shared.settings import load_settings  # noqa: E402
 from intervai_shared.tasks import keep_running  # noqa: E402
-
-
-class SchedulerSettings(ProcessSettings):
-    """It needs Redis, and nothing else."""
-
-    service: str = "scheduler"
 
 
 async def run(settings: SchedulerSettings) -> None:

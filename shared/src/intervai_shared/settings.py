@@ -10,6 +10,7 @@ from pydantic import AfterValidator, Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict, SettingsError
 
 from intervai_shared import redis_address
+from intervai_shared.networks import networks
 
 
 def _parsed(rule: str) -> str:
@@ -29,6 +30,11 @@ def _is_32_bytes(value: SecretStr) -> SecretStr:
     if len(decoded) != 32:
         raise ValueError("must be 32 bytes")
     return value
+
+
+def _cidrs(text: str) -> str:
+    networks(text)  # raises ValueError
+    return text
 
 
 #: 32 random bytes, base64url, from which keys are derived.
@@ -64,9 +70,18 @@ class ServiceSettings(ProcessSettings):
     """One service's settings; a subclass adds its own."""
 
     mongo_uri: SecretStr = Field(description="Writes, and reads that must see one's own writes.")
-    mongo_read_uri: SecretStr | None = Field(None, description="Read-heavy reads; default: `MONGO_URI`.")
+    mongo_read_uri: SecretStr | None = Field(
+        None, description="Reads that may be a little behind (`Mongo.read_db`); default: `MONGO_URI`."
+    )
+    mongo_max_staleness_seconds: int = Field(
+        90, ge=90, description="A secondary that is further behind is not read from; 90 is MongoDB's least."
+    )
     mongo_database: str
     mongo_timeout_ms: int = Field(5000, ge=100, description="Longest time one Mongo operation may take.")
+
+    job_finish_seconds: float = Field(
+        15, ge=1, le=900, description="How long a worker that stops lets its jobs end; the rest is done by another."
+    )
 
     kafka_bootstrap_servers: str = Field(
         "", description="`host:port,…` of a Kafka that gets all events too; off if empty."
@@ -89,6 +104,10 @@ class ServiceSettings(ProcessSettings):
     access_token_ttl_seconds: int = Field(600, ge=5, le=3600)
     step_up_seconds: int = Field(
         300, ge=5, description="What could cost somebody their account asks for password or code again after this."
+    )
+    trusted_proxies: Annotated[str, AfterValidator(_cidrs)] = Field(
+        "",
+        description="What stands before the gateway, as CIDRs with commas between; it has the same setting.",
     )
     rate_limit_scale: float = Field(1.0, ge=0, description="Multiplies every rate limit; 0 switches them off.")
     rate_limit_general: RateRule = Field("300/minute", description="Every signed-in request, a person.")

@@ -9,6 +9,7 @@ from fastapi import APIRouter
 from fastapi.responses import StreamingResponse
 from prometheus_client import REGISTRY
 from redis.exceptions import ConnectionError as RedisConnectionError
+from starlette.requests import ClientDisconnect
 from structlog.testing import CapturingLogger
 
 from intervai_shared import context
@@ -45,6 +46,11 @@ async def stream() -> StreamingResponse:
 @router.get("/group")
 async def group() -> None:
     raise ExceptionGroup("of a task group", [ExceptionGroup("", [RedisConnectionError("Redis is away")])])
+
+
+@router.post("/gone")
+async def gone() -> None:
+    raise ClientDisconnect
 
 
 @pytest.fixture
@@ -119,6 +125,13 @@ async def test_requests_are_counted_by_the_template_of_their_route(client: httpx
     await client.get("/things/1")
     await client.get("/things/2")
     assert requests_counted()["GET", "/things/{thing_id}", "200"] == before + 2
+
+
+async def test_who_goes_away_while_sending_a_body_is_no_error_of_ours(client: httpx.AsyncClient) -> None:
+    before = requests_counted().get(("POST", "/gone", "499"), 0)
+    with pytest.raises(AssertionError):  # the client got no answer
+        await client.post("/gone")
+    assert requests_counted()["POST", "/gone", "499"] == before + 1
 
 
 async def test_what_a_client_makes_up_makes_no_new_series_of_metrics(client: httpx.AsyncClient) -> None:

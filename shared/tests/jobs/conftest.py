@@ -41,6 +41,10 @@ class Jobs:
         job = await self.get(job_id)
         return job["status"], job["attempt"]
 
+    async def cancel(self, job_id: ObjectId) -> bool:
+        """As its owner does."""
+        return await self.records.cancel({"user": USER}, job_id)
+
     async def succeed(self, run: JobRun) -> None:
         """Ends the job with an effect of its own."""
 

@@ -19,7 +19,7 @@ def quick_renewal(monkeypatch: pytest.MonkeyPatch) -> None:
 
 async def test_a_queued_job_that_is_cancelled_never_starts(jobs: Any, work: Any) -> None:
     job_id = await jobs.add()
-    assert await jobs.records.cancel({}, job_id)
+    assert await jobs.cancel(job_id)
     await jobs.records.run(job_id, work)
     assert not work.runs
     assert await jobs.state(job_id) == ("cancelled", 0)
@@ -31,7 +31,7 @@ async def test_a_running_job_that_is_cancelled_is_stopped_and_has_no_effect(
     job_id, work = await jobs.add(), new_work()
     running = asyncio.create_task(jobs.records.run(job_id, work))
     await work.began.wait()
-    assert await jobs.records.cancel({}, job_id)
+    assert await jobs.cancel(job_id)
     await asyncio.wait({running}, timeout=20)
     assert running.result() is None  # it was never let go on, and that is no error for the queue
     assert await jobs.state(job_id) == ("cancelled", 1)
@@ -43,7 +43,7 @@ async def test_a_job_cancelled_before_its_commit_leaves_no_effect(jobs: Any, mon
     job_id = await jobs.add()
 
     async def late(run: JobRun) -> Document:
-        await jobs.records.cancel({}, job_id)
+        await jobs.cancel(job_id)
         await jobs.succeed(run)
         raise AssertionError("committed a cancelled job")
 
@@ -56,7 +56,7 @@ async def test_cancelled_stays_cancelled_when_the_work_fails_meanwhile(jobs: Any
     job_id = await jobs.add()
 
     async def fails(_: JobRun) -> Document:
-        await jobs.records.cancel({}, job_id)
+        await jobs.cancel(job_id)
         raise ConnectionError
 
     with pytest.raises(ConnectionError):
@@ -67,7 +67,7 @@ async def test_cancelled_stays_cancelled_when_the_work_fails_meanwhile(jobs: Any
 async def test_a_job_that_has_ended_cannot_be_cancelled(jobs: Any, work: Any) -> None:
     job_id = await jobs.add()
     await jobs.records.run(job_id, work)
-    assert not await jobs.records.cancel({}, job_id)
+    assert not await jobs.cancel(job_id)
     assert await jobs.state(job_id) == ("succeeded", 1)
 
 
@@ -84,7 +84,7 @@ async def test_of_a_cancel_and_a_commit_at_once_exactly_one_wins(jobs: Any) -> N
         job_id = await jobs.add()
 
         async def work(run: JobRun) -> Document:
-            await asyncio.gather(jobs.succeed(run), jobs.records.cancel({}, run.id))
+            await asyncio.gather(jobs.succeed(run), jobs.cancel(run.id))
             return {}
 
         before = len(await jobs.effects())

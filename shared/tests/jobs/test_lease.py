@@ -9,7 +9,8 @@ import pytest
 from pydantic import SecretStr
 
 from intervai_shared import jobs as module
-from intervai_shared.jobs import GaveUpError, JobRecords, JobRun, LostLeaseError
+from intervai_shared.job_lease import LostLeaseError
+from intervai_shared.jobs import GaveUpError, JobRecords, JobRun
 from intervai_shared.models import Document, utc_now
 from intervai_shared.mongo import connect
 from intervai_shared.settings import ServiceSettings
@@ -62,8 +63,8 @@ async def test_a_job_whose_workers_died_three_times_has_failed(jobs: Any, work: 
 
 async def test_a_run_that_lost_its_lease_can_write_nothing(jobs: Any) -> None:
     job_id = await jobs.add(status="running", attempt=2)
-    late = JobRun(job_id, 1, {"kind": "probe"}, jobs.records, noted_at=0)
     before = await jobs.get(job_id)
+    late = JobRun(job_id, 1, before, jobs.records, noted_at=0)
     for write in (late.progress(50), jobs.succeed(late), jobs.records.write(late, {"error": "x"})):
         with pytest.raises(LostLeaseError):
             await write

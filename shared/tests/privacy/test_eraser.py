@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 from bson import ObjectId
 
-from intervai_shared.jobs import JobRecords, JobRun, LostLeaseError
+from intervai_shared.job_lease import LostLeaseError
+from intervai_shared.jobs import JobRecords, JobRun
 from intervai_shared.models import utc_now
 from intervai_shared.mongo import Database
 from intervai_shared.privacy.erasures import Erasures

@@ -4,6 +4,7 @@ import time
 
 from prometheus_client import Counter, Histogram
 from starlette.datastructures import Headers, MutableHeaders
+from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from intervai_shared import context
@@ -42,7 +43,10 @@ class RequestContextMiddleware:
         try:
             await self._app(scope, receive, answer.send)
         except Exception as error:
-            problem = _problem_of(_cause(error), scope)
+            cause = _cause(error)
+            if isinstance(cause, ClientDisconnect):  # it went away while it sent its body: nobody is there to answer
+                return None
+            problem = _problem_of(cause, scope)
             if answer.status:  # the server must break the connection off: the client has half an answer
                 raise
             await problem_response(problem, scope["path"])(scope, receive, answer.send)

@@ -23,8 +23,6 @@ from intervai_shared.models import Document
 from intervai_shared.scheduling import schedules
 from intervai_shared.scheduling.runs import ScheduledRuns
 
-#: Milliseconds that jobs get to end after SIGTERM; what is not done by then is done again by another worker.
-FINISH_MS = 15_000
 #: A lower number goes first among the messages that a worker has fetched; it fetches from each queue by itself.
 INTERACTIVE, BULK = 0, 10
 
@@ -124,7 +122,7 @@ class ServiceWorker(Generic[SettingsT, ContainerT]):
         except Exception:
             log.exception("cannot start")
             sys.exit(1)
-        worker = dramatiq.Worker(self._broker, worker_threads=self._threads, worker_timeout=200)
+        worker = dramatiq.Worker(self._broker, worker_threads=self._threads, worker_timeout=1000)
         # What a worker has fetched but not begun waits for it alone. What it works at counts too, so not fewer either.
         worker.queue_prefetch = self._threads
         self._broker.emit_after("process_boot")  # starts the clock of the time limit
@@ -133,5 +131,5 @@ class ServiceWorker(Generic[SettingsT, ContainerT]):
         stop.wait()
         log.info("draining")
         self._runtime.container.resources.health.draining = True
-        worker.stop(timeout=FINISH_MS)
+        worker.stop(timeout=round(self.settings.job_finish_seconds * 1000))
         self._broker.close()

@@ -5,7 +5,8 @@ from dataclasses import dataclass
 
 from bson import ObjectId
 
-from intervai_shared.jobs import JobRun, LostLeaseError
+from intervai_shared.job_lease import LostLeaseError
+from intervai_shared.jobs import JobRun
 from intervai_shared.models import Document, utc_now
 from intervai_shared.mongo import Collection, Mongo, Session
 
