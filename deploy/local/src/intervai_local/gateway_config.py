@@ -1,11 +1,16 @@
 """Writes Traefik's configuration from the files of gateway/: addresses here, everything else there."""
 
-import shutil
+import os
+import subprocess
 from collections.abc import Mapping
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any
 
 import yaml
 
-from intervai_local.state import HOST, REPOSITORY, SERVICES, State, write_private
+from intervai_local import certificate
+from intervai_local.state import HOST, REPOSITORY, SERVICES, State, SuiteError, write_private
 
 SOURCE = REPOSITORY / "gateway"
 STATIC_FILE = "traefik.yml"
@@ -13,16 +18,63 @@ STATIC_FILE = "traefik.yml"
 CHECKS = ("healthCheck", "passiveHealthCheck")
 
 
-def write_static(state: State, gateway_host: str, gateway_port: int, internal_port: int) -> None:
-    """Copy gateway/: its static file with the suite's addresses, its routes and middlewares as they are."""
-    static = yaml.safe_load((SOURCE / STATIC_FILE).read_text())
-    host = f"[{gateway_host}]" if ":" in gateway_host else gateway_host
-    static["entryPoints"]["web"]["address"] = f"{host}:{gateway_port}"
-    static["entryPoints"]["internal"]["address"] = f"{HOST}:{internal_port}"
+def write_static(
+    state: State,
+    gateway_host: str,
+    gateway_port: int,
+    internal_port: int,
+    settings: Mapping[str, str] = MappingProxyType({}),
+) -> None:
+    """Copy gateway/: its static file with the suite's addresses and what the settings (`environment.gateway`) say, its
+    routes and middlewares as they are. Without TLS there is no entry point `websecure`.
+
+    Raises:
+        SuiteError: a setting is not usable.
+    """
+    static, host = static_configuration(settings), f"[{gateway_host}]" if ":" in gateway_host else gateway_host
+    ports = {"web": f"{host}:{gateway_port}", "internal": f"{HOST}:{internal_port}"}
+    if settings.get("GATEWAY_TLS", "off") != "off":
+        ports["websecure"] = f"{host}:{settings['GATEWAY_TLS_PORT']}"
+    static["entryPoints"] = {name: {**static["entryPoints"][name], "address": ports[name]} for name in ports}
     static["providers"]["file"]["directory"] = str(state.gateway / "dynamic")
     write_private(state.gateway / STATIC_FILE, yaml.safe_dump(static, sort_keys=False))
+    write_dynamic(state.gateway / "dynamic", set(ports))
+    store = state.gateway / "dynamic" / "certificate.yml"
+    store.unlink(missing_ok=True)
+    if settings.get("GATEWAY_TLS") == "self-made":
+        names = [gateway_host] if gateway_host not in {"0.0.0.0", "::"} else []  # noqa: S104  not listening there
+        pem, key = certificate.ensure(state.root / "tls", *names)
+        own = {"certFile": str(pem), "keyFile": str(key)}
+        write_private(store, yaml.safe_dump({"tls": {"stores": {"default": {"defaultCertificate": own}}}}))
+
+
+def static_configuration(settings: Mapping[str, str]) -> dict[str, Any]:
+    """Traefik's static configuration, as containers have it.
+
+    Raises:
+        SuiteError: a setting is not usable.
+    """
+    done = subprocess.run(  # noqa: S603
+        ["/bin/sh", str(SOURCE / "static.sh")],
+        env={"PATH": os.environ.get("PATH", os.defpath), **settings},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if done.returncode:
+        raise SuiteError(done.stderr.strip())
+    static: dict[str, Any] = yaml.safe_load(done.stdout)
+    return static
+
+
+def write_dynamic(folder: Path, entry_points: set[str]) -> None:
+    """Copy the routes and middlewares; routers name only entry points that there are."""
     for file in (SOURCE / "dynamic").glob("*.yml"):
-        shutil.copyfile(file, state.gateway / "dynamic" / file.name)
+        content = yaml.safe_load(file.read_text())
+        for router in content.get("http", {}).get("routers", {}).values():
+            router["entryPoints"] = [name for name in router["entryPoints"] if name in entry_points]
+        # Without line breaks in texts: Traefik reads them as templates before it reads YAML.
+        write_private(folder / file.name, yaml.safe_dump(content, sort_keys=False, width=1_000_000))
 
 
 def write_services(state: State, counts: Mapping[str, int], ports: Mapping[str, int]) -> None:
