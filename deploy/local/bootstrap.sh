@@ -3,7 +3,7 @@
 # Needs Python >= 3.11 with its venv module; PYTHON chooses the interpreter.
 set -eu
 cd "$(dirname "$0")/../.."
-packages="shared auth-service user-service qa-service export-service deploy/backup deploy/local deploy/offline-llm"
+packages="shared auth-service user-service qa-service export-service deploy/backup deploy/capacity deploy/local deploy/offline-llm"
 
 fail() {
     echo "$1" >&2

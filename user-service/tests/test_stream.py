@@ -159,7 +159,7 @@ async def test_on_the_wire_each_update_has_an_id_a_name_and_json(
 ) -> None:
     await arrives(4)
     await asyncio.sleep(0.3)
-    container.resources.health.draining = True
+    container.resources.health.closing = True
     answer = await stream
     assert answer.headers["content-type"].startswith("text/event-stream")
     first, second = events(answer)
@@ -194,7 +194,7 @@ async def test_when_it_is_over_it_holds_nothing(
     pool: Any = container.resources.redis.connection_pool
     # One connection follows the revocations, always; one is the stream's.
     await until(lambda: len(pool._in_use_connections) == 2)
-    container.resources.health.draining = True
+    container.resources.health.closing = True
     await stream
     assert container.notifications._streams == {}
     await until(lambda: len(pool._in_use_connections) < 2)
@@ -213,7 +213,7 @@ async def test_one_person_may_have_some_streams_and_no_more(
     streams[0].cancel()
     await asyncio.wait(streams[:1])
     assert (await container.notifications.opening(person.id, None))[1] == "unread"
-    container.resources.health.draining = True
+    container.resources.health.closing = True
     await streams[1]
 
 

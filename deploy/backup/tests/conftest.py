@@ -12,13 +12,13 @@ from botocore.config import Config
 from bson.codec_options import CodecOptions
 from bson.raw_bson import RawBSONDocument
 from pymongo import MongoClient
-from redis import Redis
 from rich.console import Console
 
 from intervai_backup.settings import SERVICES, BackupSettings
-from intervai_local import environment, parts
+from intervai_local import environment, parts, scaling
 from intervai_local.lifecycle import Suite
 from intervai_local.state import State, free_port
+from intervai_shared.testing import redis_at
 
 MakeTarget = Callable[[], "Target"]
 #: Of Redis; the suite uses 0, other tests 1.
@@ -29,13 +29,12 @@ RAW = CodecOptions(document_class=RawBSONDocument)
 class Target:
     """Where a test backs up from or restores to."""
 
-    def __init__(self, **changed: Any) -> None:
+    def __init__(self, redis_url: str, **changed: Any) -> None:
         name = secrets.token_hex(4)
         own = {"mongo_database_prefix": f"bk_{name}_", "s3_bucket": f"bk-{name}"}
-        redis_url = f"{os.environ['REDIS_URL'].removesuffix('/0')}/{REDIS_DATABASE}"
         self.settings = BackupSettings(**{**own, "redis_url": redis_url, **changed})
         self.mongo: MongoClient[dict[str, Any]] = MongoClient(os.environ["MONGO_URI"], tz_aware=True)
-        self.redis = Redis.from_url(redis_url)
+        self.redis = redis_at(redis_url)
         self.s3 = boto3.client(
             "s3",
             endpoint_url=self.settings.s3_endpoint,
@@ -93,7 +92,7 @@ class SecondSuite:
         self.settings = environment.suite({}, plan.ports, plan.secrets)
 
     def start_services(self) -> None:
-        self._suite._run_counts(self._suite.state.read("suite.json"), dict.fromkeys(parts.COUNTS, 1))
+        scaling.run_counts(self._suite, dict.fromkeys(parts.COUNTS, 1))
 
 
 @pytest.fixture
@@ -124,12 +123,12 @@ def _all_of(database: Any) -> dict[str, Any]:
 
 
 @pytest.fixture
-def make_target() -> Iterator[Callable[..., Target]]:
+def make_target(redis_beside: Callable[[int], str]) -> Iterator[Callable[..., Target]]:
     """Makes targets; arguments change their settings."""
     made: list[Target] = []
 
     def make(**changed: Any) -> Target:
-        made.append(Target(**changed))
+        made.append(Target(redis_beside(REDIS_DATABASE), **changed))
         return made[-1]
 
     yield make

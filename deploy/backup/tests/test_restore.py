@@ -10,7 +10,6 @@ from typing import Any
 import pytest
 from bson import Binary, Code, Decimal128, Int64, MaxKey, MinKey, ObjectId, Regex, Timestamp
 from cryptography.fernet import Fernet
-from redis import Redis
 
 from intervai_backup import restore as restoring
 from intervai_backup.backup import take
@@ -18,6 +17,7 @@ from intervai_backup.errors import BackupError
 from intervai_backup.restore import restore
 from intervai_backup.settings import SERVICES
 from intervai_shared.auth.revocations import STREAM
+from intervai_shared.testing import redis_at
 
 NOW = datetime.now(UTC).replace(microsecond=0)
 
@@ -130,7 +130,7 @@ def test_an_interrupted_restore_is_marked_in_every_database_until_one_has_run_to
 def test_nothing_is_restored_under_running_services(source: Any, folder: Path, process: str) -> None:
     take(source.settings, folder)
     before = source.everything()
-    client = Redis.from_url(source.settings.redis_url.get_secret_value(), client_name=process)
+    client = redis_at(source.settings.redis_url.get_secret_value(), client_name=process)
     client.ping()
     with pytest.raises(BackupError, match=rf"services run: {process}; stop all"):
         restore(source.settings, folder, replace=True)

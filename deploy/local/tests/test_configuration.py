@@ -70,7 +70,7 @@ def write(plan: Plan) -> dict[str, dict[str, object]]:
 def test_circus_reads_one_watcher_an_instance(plan: Plan) -> None:
     watchers = write(plan)
     assert {"mongo", "valkey", "s3", "traefik", "mail", "qa-service-1", "qa-worker-1"} <= watchers.keys()
-    assert watchers["qa-service-1"]["graceful_timeout"] == 22
+    assert watchers["qa-service-1"]["graceful_timeout"] == 27
     assert watchers["qa-service-1"]["singleton"]
     assert watchers["qa-service-1"]["respawn"]
 
@@ -82,6 +82,17 @@ def test_scaling_changes_no_other_watcher(make_plan: MakePlan, state: State) -> 
     assert after.keys() - before.keys() == {"qa-service-2", "qa-service-3"}
     assert {name: after[name] for name in before} == before
     assert {name: state.read("ports.json")[name] for name in ports} == ports
+
+
+def test_newer_code_changes_no_watcher_that_runs(plan: Plan, monkeypatch: pytest.MonkeyPatch) -> None:
+    before = write(plan)
+    monkeypatch.setattr(parts, "STOP_SECONDS", 99)
+    processes = [*parts.parts(plan), *parts.services(plan)]
+    running = [process.name for process in processes if process.name != "qa-worker-1"]
+    circus_config.write(plan.state, processes, dict(plan.ports), running)
+    after = {watcher["name"]: watcher for watcher in get_config(str(plan.state.circus_config))["watchers"]}
+    assert after["qa-worker-1"]["graceful_timeout"] == 101
+    assert {name: after[name] for name in running} == {name: before[name] for name in running}
 
 
 def test_no_secret_in_circus_ini_or_on_a_command_line(plan: Plan) -> None:
@@ -123,6 +134,34 @@ def test_server_lists_follow_the_counts_and_are_not_rewritten_in_vain(plan: Plan
     assert [server["url"] for server in balancer["servers"]][1] == "http://127.0.0.1:21000"
     assert balancer["strategy"] == "p2c"
     assert balancer["healthCheck"]["path"] == "/health/ready"
+
+
+@pytest.mark.parametrize(
+    ("tls", "points"), [("off", {"web", "internal"}), ("self-made", {"web", "websecure", "internal"})]
+)
+def test_routers_name_only_entry_points_that_there_are(plan: Plan, tls: str, points: set[str]) -> None:
+    settings = environment.gateway({"GATEWAY_TLS": tls, "GATEWAY_TLS_PORT": "21443"})
+    gateway_config.write_static(plan.state, "127.0.0.1", 21080, 21081, settings)
+    static = yaml.safe_load((plan.state.gateway / "traefik.yml").read_text())
+    assert static["entryPoints"].keys() == points
+    routers = yaml.safe_load((plan.state.gateway / "dynamic" / "routers.yml").read_text())["http"]["routers"]
+    assert set().union(*(router["entryPoints"] for router in routers.values())) == points
+    assert (plan.state.gateway / "dynamic" / "certificate.yml").exists() == (tls == "self-made")
+    assert (plan.state.root / "tls" / "key.pem").exists() == (tls == "self-made")
+
+
+def test_clients_are_sent_to_where_the_gateway_answers(make_plan: MakePlan) -> None:
+    plan = make_plan(GATEWAY_TLS="self-made", GATEWAY_TLS_PORT="21443")
+    assert environment.suite(plan.caller, plan.ports, plan.secrets)["GATEWAY_URL"] == "https://127.0.0.1:21443"
+    assert settings(plan, "auth-service")["APP_URL"] == "https://127.0.0.1:21443"
+    assert settings(make_plan(), "auth-service")["APP_URL"] == f"http://127.0.0.1:{make_plan().ports['gateway']}"
+
+
+def test_settings_of_the_gateway_that_are_not_usable_are_told(plan: Plan) -> None:
+    with pytest.raises(SuiteError, match=r"^GATEWAY_TLS must be off or self-made on this machine, not 'acme'$"):
+        environment.check({"GATEWAY_TLS": "acme"})
+    with pytest.raises(SuiteError, match=r"^TRUSTED_PROXIES holds what does not belong there"):
+        gateway_config.write_static(plan.state, "127.0.0.1", 1, 2, {"TRUSTED_PROXIES": "10.0.0.0/8; rm"})
 
 
 def test_a_long_folder_gets_ports_instead_of_sockets(tmp_path: Path) -> None:

@@ -17,10 +17,11 @@ import valkey
 from botocore.config import Config
 from rich.console import Console
 
-from intervai_local import environment, execute, parts
+from intervai_local import environment, execute, parts, roll, scaling
 from intervai_local.lifecycle import Suite
 from intervai_local.state import SERVICES, State, SuiteError, free_port
 from intervai_local.supervisor import processes_of
+from intervai_shared.testing import redis_at
 
 
 @pytest.fixture
@@ -53,7 +54,7 @@ def store(found: dict[str, str]) -> None:
     client = pymongo.MongoClient(found["MONGO_URI"])
     with client, client.start_session() as session, session.start_transaction():
         client.test.kept.insert_one({"_id": 1}, session=session)
-    valkey.from_url(found["REDIS_URL"]).set("kept", "1")
+    redis_at(found["REDIS_URL"]).set("kept", "1")
     bucket(found).put_object(Bucket=environment.BUCKET, Key="kept.txt", Body=b"1")
     with smtplib.SMTP(found["SMTP_URL"].removeprefix("smtp://")) as smtp:
         smtp.sendmail("a@example.com", ["b@example.com"], "Subject: hello\r\n\r\ntext\r\n")
@@ -62,7 +63,7 @@ def store(found: dict[str, str]) -> None:
 def assert_kept(found: dict[str, str]) -> None:
     with pymongo.MongoClient(found["MONGO_URI"]) as client:
         assert client.test.kept.count_documents({}) == 1
-    assert valkey.from_url(found["REDIS_URL"]).get("kept") == b"1"
+    assert redis_at(found["REDIS_URL"]).get("kept") == b"1"
     assert bucket(found).get_object(Bucket=environment.BUCKET, Key="kept.txt")["Body"].read() == b"1"
 
 
@@ -141,9 +142,16 @@ def test_a_part_that_ends_stops_the_start_and_its_log_is_shown(suite: Suite, mon
 
 def test_scale_says_what_it_can_scale(suite: Suite) -> None:
     with pytest.raises(SuiteError, match=r"qa-service.*qa-worker"):
-        suite.scale("quiz-service", 2)
+        scaling.scale(suite, "quiz-service", 2)
     with pytest.raises(SuiteError, match="no suite runs"):
-        suite.scale(SERVICES[0], 2)
+        scaling.scale(suite, SERVICES[0], 2)
+
+
+def test_roll_says_what_it_can_roll(suite: Suite) -> None:
+    with pytest.raises(SuiteError, match=r"no such service: quiz-service, mongo; usage: .*qa-service.*qa-worker"):
+        roll.roll(suite, ["quiz-service", "qa-worker", "mongo"])
+    with pytest.raises(SuiteError, match="no suite runs"):
+        roll.roll(suite)
 
 
 @pytest.mark.timeout(120)

@@ -41,10 +41,16 @@ async def test_not_ready_when_a_needed_part_is_down() -> None:
     assert (await health(needed=fails, other=works).ready())[0] == "not ready"
 
 
-async def test_a_process_that_drains_is_not_ready_though_all_parts_are_there() -> None:
-    made = health(needed=works)
+async def test_a_process_that_drains_is_not_ready_and_says_so_without_asking_its_parts() -> None:
+    asked: list[str] = []
+
+    async def noted() -> None:
+        asked.append("needed")
+
+    made = health(needed=noted)
     made.draining = True
-    assert await made.ready() == ("not ready", {"needed": "ok", "process": "draining"})
+    assert await made.ready() == ("not ready", {"process": "draining"})
+    assert asked == []
 
 
 async def test_a_part_that_hangs_is_down_after_its_time_and_holds_up_no_other(monkeypatch: pytest.MonkeyPatch) -> None:

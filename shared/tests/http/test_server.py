@@ -1,6 +1,7 @@
 """An API process of its own: how it starts, drains and ends."""
 
 import asyncio
+import math
 import os
 import signal
 import socket
@@ -8,10 +9,14 @@ import subprocess
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import httpx
 import pytest
 
+from intervai_shared.http import server
+from intervai_shared.http.health import Health
 from intervai_shared.settings import ServiceSettings
 
 Eventually = Callable[[Callable[[], Awaitable[bool]]], Awaitable[None]]
@@ -94,3 +99,43 @@ async def test_a_wrong_setting_ends_the_start_with_its_one_line(start: Start, tm
 
 async def _is(client: httpx.AsyncClient, status: int) -> bool:
     return await ready(client) == status
+
+
+class Arriving:
+    """Requests that come in before so many looks, and none after."""
+
+    def __init__(self, looks: float) -> None:
+        self.looks = looks
+        self.looked = 0
+
+    @property
+    def quiet_seconds(self) -> float:
+        self.looked += 1
+        return 0.0 if self.looked <= self.looks else 10.0
+
+
+def draining_app() -> Any:
+    health = Health()
+    container = SimpleNamespace(resources=SimpleNamespace(health=health))
+    return SimpleNamespace(state=SimpleNamespace(container=container, health=health))
+
+
+async def test_a_drain_lasts_longer_while_requests_still_come_but_not_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:
+    app, arriving = draining_app(), Arriving(3)
+    await server._drain(app, arriving, 0.01)
+    assert (arriving.looked, app.state.health.draining, app.state.health.closing) == (4, True, True)
+    monkeypatch.setattr(server, "LATE_SECONDS", 0.25)
+    arriving = Arriving(math.inf)
+    await server._drain(app, arriving, 0.01)
+    assert 1 <= arriving.looked <= 4
+
+
+async def test_probes_are_no_arrivals() -> None:
+    async def nothing(*_: Any) -> None: ...
+
+    arrivals = server.Arrivals(nothing)
+    for path in ("/health/ready", "/metrics"):
+        await arrivals({"type": "http", "path": path}, nothing, nothing)
+    assert arrivals.quiet_seconds > server.QUIET_SECONDS
+    await arrivals({"type": "http", "path": "/api/v1/sessions"}, nothing, nothing)
+    assert arrivals.quiet_seconds < 60

@@ -11,7 +11,7 @@ from types import FrameType
 
 from rich.console import Console
 
-from intervai_local import environment, execute, logs, status
+from intervai_local import environment, execute, logs, roll, scaling, status
 from intervai_local.lifecycle import Suite
 from intervai_local.state import SERVICES, State, SuiteError
 
@@ -32,6 +32,9 @@ def parse(arguments: list[str]) -> argparse.Namespace:
     scale = commands.add_parser("scale", help="run N instances of a service or worker")
     scale.add_argument("kind", metavar="SERVICE")
     scale.add_argument("count", metavar="N", type=int)
+    rolling = commands.add_parser("roll", help="replace instances one by one, without a gap")
+    rolling.add_argument("kinds", nargs="*", metavar="SERVICE", help="services and workers; all by default")
+    rolling.add_argument("--setting", action="append", default=[], metavar="NAME", help="taken from the environment")
     beside = commands.add_parser("with", help="run a command with the settings of the running suite")
     beside.add_argument("--service", choices=SERVICES, help="the settings of this service instead")
     beside.add_argument("--paused", action="store_true", help="stop services and workers meanwhile")
@@ -55,17 +58,23 @@ def perform(options: argparse.Namespace, suite: Suite) -> int:
         case "logs":
             logs.follow(suite, options.names, follow=not options.no_follow)
         case "scale":
-            suite.scale(options.kind, options.count)
+            scaling.scale(suite, options.kind, options.count)
+        case "roll":
+            roll.roll(suite, options.kinds, options.setting)
         case "clean":
             suite.down()
             suite.state.remove()
         case "status":
             return status.show(suite)
-        case "with":
-            return execute.beside_running_suite(options.program, suite, options.service, paused=options.paused)
-        case "exec":
-            return execute.beside_fresh_suite(options.program, suite.console)
+        case "with" | "exec":
+            return run_program(options, suite)
     return 0
+
+
+def run_program(options: argparse.Namespace, suite: Suite) -> int:
+    if options.command == "exec":
+        return execute.beside_fresh_suite(options.program, suite.console)
+    return execute.beside_running_suite(options.program, suite, options.service, paused=options.paused)
 
 
 def interrupt(_: int, __: FrameType | None) -> None:

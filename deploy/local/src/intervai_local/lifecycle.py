@@ -1,17 +1,15 @@
-"""Starts, stops and scales a suite."""
+"""Starts and stops a suite."""
 
 import os
 import time
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from itertools import chain
-from typing import Any
 
 import psutil  # type: ignore[import-untyped]
 from rich.console import Console
 
-from intervai_local import circus_config, environment, gateway_config, parts, probes, spawns
+from intervai_local import circus_config, environment, gateway_config, parts, probes
 from intervai_local.environment import DEFAULTS
 from intervai_local.log_lines import render
 from intervai_local.parts import Plan, Process
@@ -24,7 +22,6 @@ SERVICES_SECONDS = 60  # they all load at once, which a small or busy machine fe
 POLL_SECONDS = 0.15
 LOG_LINES = 15
 LOG_WIDTH = 300
-MOST_INSTANCES = 50
 
 
 class Suite:
@@ -50,7 +47,10 @@ class Suite:
             host = os.environ.get("GATEWAY_HOST") or HOST
             check_gateway_port(host, gateway_port)
             plan = self._new_plan(gateway_port)
-            gateway_config.write_static(self.state, host, gateway_port, plan.ports["gateway-internal"])
+            settings = environment.gateway(plan.caller)
+            if settings["GATEWAY_TLS"] != "off":
+                check_gateway_port(host, int(settings["GATEWAY_TLS_PORT"]), "GATEWAY_TLS_PORT")
+            gateway_config.write_static(self.state, host, gateway_port, plan.ports["gateway-internal"], settings)
             gateway_config.write_services(self.state, plan.counts, plan.ports)
             try:
                 self._start(plan)
@@ -75,7 +75,8 @@ class Suite:
 
     def _start(self, plan: Plan) -> None:
         base, services = parts.parts(plan), parts.services(plan)
-        gateway = Process("gateway", (), {}, probes.http(plan.ports["gateway"], "/.well-known/jwks.json"))
+        # By the internal entry point: with TLS the public one only redirects.
+        gateway = Process("gateway", (), {}, probes.http(plan.ports["gateway-internal"], "/.well-known/jwks.json"))
         ours = [*services, gateway] if services else []
         with StartProgress([item.name for item in (*base, *ours)], self.console) as progress:
             circus_config.write(self.state, base, dict(plan.ports))
@@ -138,12 +139,12 @@ class Suite:
 
     def _stop_gracefully(self) -> None:
         names = [name for name in self.supervisor.pids() if is_service(name)]
-        self.supervisor.stop(names, self._stop_seconds())
+        self.stop_instances(names)
         self.supervisor.quit()
 
     def _stop_seconds(self) -> float:
         saved = self.state.read("suite.json").get("environment", {})
-        return float(saved.get("DRAIN_SECONDS") or DEFAULTS["DRAIN_SECONDS"]) + 25
+        return float(saved.get("DRAIN_SECONDS") or DEFAULTS["DRAIN_SECONDS"]) + parts.STOP_SECONDS + 5
 
     def _stop_leftovers(self) -> bool:
         """Stop processes of the suite that no circus minds any more; circus first, or it would restart the others."""
@@ -162,17 +163,27 @@ class Suite:
         return bool(left)
 
     @contextmanager
+    def at_work(self) -> Iterator[None]:
+        """Hold the lock of the running suite.
+
+        Raises:
+            SuiteError: nothing runs, or another command is at work.
+        """
+        with self.state.locked():
+            if not self.supervisor.is_running():
+                raise SuiteError("no suite runs; start it with `make up`")
+            yield
+
+    @contextmanager
     def paused(self) -> Iterator[None]:
         """Services and workers stand still meanwhile; databases, storage and the gateway go on.
 
         Raises:
             SuiteError: nothing runs, or a service did not come back.
         """
-        with self.state.locked():
-            if not self.supervisor.is_running():
-                raise SuiteError("no suite runs; start it with `make up`")
+        with self.at_work():
             services = parts.services(self.plan())
-            self.supervisor.stop([process.name for process in services], self._stop_seconds())
+            self.stop_instances([process.name for process in services])
             try:
                 yield
             finally:
@@ -180,56 +191,16 @@ class Suite:
                 with StartProgress([process.name for process in services], self.console) as progress:
                     self.wait_until_ready(services, progress, SERVICES_SECONDS)
 
-    def scale(self, kind: str, count: int) -> None:
-        """Run so many instances of a service or worker, and leave all other processes alone.
-
-        Raises:
-            SuiteError: unknown kind, senseless count, nothing runs, or a new instance did not come up.
-        """
-        if kind not in parts.COUNTS or not 0 <= count <= MOST_INSTANCES:
-            raise SuiteError(f"usage: make scale SERVICE={'|'.join(parts.COUNTS)} N=0..{MOST_INSTANCES}")
-        with self.state.locked():
-            if not self.supervisor.is_running():
-                raise SuiteError("no suite runs; start it with `make up`")
-            saved = self.state.read("suite.json")
-            try:
-                self._run_counts(saved, {**saved["counts"], kind: count})
-            except SuiteError:
-                self._run_counts(self.state.read("suite.json"), saved["counts"])
-                raise
-
-    def _run_counts(self, saved: Mapping[str, Any], counts: Mapping[str, int]) -> None:
-        names, wanted = parts.instances(saved["counts"]), parts.instances(counts)
-        plan = self.plan(counts)
-        self.state.write("suite.json", {**saved, "counts": counts})
-        self._remove([name for name in names if name not in wanted], plan)
-        circus_config.write(self.state, [*parts.parts(plan), *parts.services(plan)], dict(plan.ports))
-        self.supervisor.reload()
-        self._await_new([name for name in wanted if name not in names], plan)
-
-    def _remove(self, names: Collection[str], plan: Plan) -> None:
-        """Let instances drain and end; the gateway sees them go by their readiness, and forgets them after."""
-        if names:
-            self.supervisor.stop(names, self._stop_seconds())
-            spawns.forget(self.state.spawns, names)
-            gateway_config.write_services(self.state, plan.counts, plan.ports)
-
-    def _await_new(self, names: Collection[str], plan: Plan) -> None:
-        """Wait for new instances, then let the gateway send to them."""
-        fresh = [process for process in parts.services(plan) if process.name in names]
-        urls = list(chain.from_iterable(gateway_config.server_urls(plan.counts, plan.ports).values()))
-        gateway = Process("gateway", (), {}, probes.gateway_knows(plan.ports["gateway-internal"], urls))
-        with StartProgress([*names, gateway.name], self.console) as progress:
-            self.wait_until_ready(fresh, progress, SERVICES_SECONDS)
-            gateway_config.write_services(self.state, plan.counts, plan.ports)
-            self.wait_until_ready([gateway], progress)
+    def stop_instances(self, names: Iterable[str]) -> None:
+        """Let services and workers drain, finish and end; returns when they have."""
+        self.supervisor.stop(names, self._stop_seconds())
 
 
 def is_service(name: str) -> bool:
     return name.rpartition("-")[0] in parts.COUNTS
 
 
-def check_gateway_port(host: str, port: int) -> None:
+def check_gateway_port(host: str, port: int, setting: str = "GATEWAY_PORT") -> None:
     """
     Raises:
         SuiteError: the port is taken; says by whom if that can be seen.
@@ -243,4 +214,4 @@ def check_gateway_port(host: str, port: int) -> None:
                 owner = f"{psutil.Process(connection.pid).name()} (pid {connection.pid})"
     except psutil.Error:
         pass  # seeing others' sockets needs rights on some systems
-    raise SuiteError(f"port {port} is in use by {owner}; set GATEWAY_PORT=… to another")
+    raise SuiteError(f"port {port} is in use by {owner}; set {setting}=… to another")

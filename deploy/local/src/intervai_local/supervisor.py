@@ -21,6 +21,7 @@ CIRCUSD = "circusd"
 ANSWER_SECONDS = 5
 QUIT_SECONDS = 60
 BUSY_SECONDS = 30
+RELOAD_SECONDS = 60  # it starts what is new before it answers, and on a busy machine that takes its time
 
 
 class Supervisor:
@@ -90,9 +91,9 @@ class Supervisor:
         """Start watchers that were stopped."""
         if chosen := sorted(names):
             spawns.forget(self.state.spawns, chosen)  # that they ended is no failure
-            self.call("start", timeout=30, name=_any_of(chosen), match="regex", waiting=True)
+            self.call("start", timeout=RELOAD_SECONDS, name=_any_of(chosen), match="regex", waiting=True)
 
-    def reload(self, seconds: float = 30) -> None:
+    def reload(self, seconds: float = RELOAD_SECONDS) -> None:
         """Make circus follow its rewritten configuration."""
         self.call("reloadconfig", timeout=seconds, waiting=True)
 

@@ -26,6 +26,8 @@ class Health:
         self._running: dict[str, asyncio.Task[str]] = {}
         self._needed: set[str] = set()
         self.draining = False
+        #: The drain is over, nobody sends requests here any more: what never ends by itself must end now.
+        self.closing = False
 
     def add(self, name: str, check: Check, *, needed: bool) -> None:
         """A part. Without a `needed` one the process must get no traffic; without another it still does most things,
@@ -35,11 +37,14 @@ class Health:
             self._needed.add(name)
 
     async def ready(self) -> tuple[str, dict[str, str]]:
-        """`ready`, `degraded` or `not ready`, and the state of each part: `ok` or why not."""
+        """`ready`, `degraded` or `not ready`, and the state of each part: `ok` or why not. A process that drains says
+        so at once: each request that still comes is one to be finished."""
+        if self.draining:
+            return "not ready", {"process": "draining"}
         states = await asyncio.gather(*(self._state(name) for name in self._checks))
         parts = dict(zip(self._checks, states, strict=True))
-        if self.draining or any(parts[name] != "ok" for name in self._needed):
-            return "not ready", {**parts, "process": "draining"} if self.draining else parts
+        if any(parts[name] != "ok" for name in self._needed):
+            return "not ready", parts
         return "ready" if all(state == "ok" for state in parts.values()) else "degraded", parts
 
     async def _state(self, name: str) -> str:

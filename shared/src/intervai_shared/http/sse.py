@@ -23,7 +23,7 @@ async def _while_welcome(request: Request, user: CurrentUser) -> Callable[[Updat
     async def watched(updates: Updates) -> Updates:
         async with aclosing(updates):
             async for update in updates:
-                if user.expires_at <= time.time() or resources.revocations.covers(user) or resources.health.draining:
+                if user.expires_at <= time.time() or resources.revocations.covers(user) or resources.health.closing:
                     return
                 yield update
 
@@ -31,6 +31,7 @@ async def _while_welcome(request: Request, user: CurrentUser) -> Callable[[Updat
 
 
 #: Wraps what a stream sends. It ends the stream when the caller's token has expired or been revoked, for one that began
-#: earlier must not outlive it; and when this process is about to end, so that the client comes back to another one. It
-#: looks before each update, so the updates must come now and then; None may stand for a silence.
+#: earlier must not outlive it; and when this process has drained, so that the client comes back to another one: not
+#: sooner, or the gateway would bring it here again. It looks before each update, so the updates must come now and then;
+#: None may stand for a silence. An update that meets the end is not sent; with Last-Event-ID the next process sends it.
 WhileWelcome = Annotated[Callable[[Updates], Updates], Depends(_while_welcome)]
