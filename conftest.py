@@ -4,17 +4,29 @@ import json
 import os
 import secrets
 import signal
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
 from bson import ObjectId
-from pymongo import MongoClient
+from pymongo import MongoClient, monitoring
 
+from intervai_local import topologies
+from intervai_shared.shard_checks import Sharding, ShardWatch
 from intervai_shared.testing import NewPerson, Person
 
 PASSWORD = "correct horse battery"
+
+
+#: Sees the commands of every Mongo client that is made in this process, but for those that a test makes with listeners
+#: of its own and none of these.
+SHARDS = ShardWatch(
+    Sharding.of_file(Path(__file__).parent / "deploy/mongo/sharding.json"),
+    ("intervai_shared.", "auth_service.", "user_service.", "qa_service.", "export_service."),
+)
+monitoring.register(SHARDS)
 
 
 def pytest_configure() -> None:
@@ -23,6 +35,14 @@ def pytest_configure() -> None:
         pytest.exit('These tests need a running suite: `make test`, or `make test ARGS="qa-service/tests -k pin"`.', 4)
     # A shell lets what it starts in the background ignore Ctrl-C, and so would the processes that tests interrupt.
     signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+@pytest.fixture(autouse=True)
+def shard_keys() -> Iterator[ShardWatch]:
+    """No query of ours of a sharded collection lacks the shard key, whatever the test does; see deploy/mongo."""
+    SHARDS.found.clear()
+    yield SHARDS
+    assert not SHARDS.found, "no shard key, and not in `scattered` of deploy/mongo/sharding.json"
 
 
 @pytest.fixture
@@ -64,13 +84,25 @@ async def person(new_person: NewPerson) -> Person:
     return await new_person()
 
 
+@pytest.fixture(scope="session")
+def redis_beside(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[int], str]]:
+    """Gives a `REDIS_URL` of which the running suite knows nothing: of its server, the database of that number. A
+    Cluster has no other database: there it is a Cluster of the tests' own, the same one for each number."""
+    url = os.environ["REDIS_URL"]
+    if os.environ.get("REDIS") != "cluster":
+        yield lambda number: f"{url.removesuffix('/0')}/{number}"
+        return
+    with topologies.cluster(tmp_path_factory.mktemp("redis") / "cluster", replicas=0) as own:
+        yield lambda _: own.url
+
+
 @pytest.fixture
-def own_database(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
-    """Settings in the environment for a service inside the test process: a database of the test's own, and Redis's
-    database 1, so that the running suite's workers see nothing of it."""
+def own_database(monkeypatch: pytest.MonkeyPatch, redis_beside: Callable[[int], str]) -> Iterator[str]:
+    """Settings in the environment for a service inside the test process: a database of the test's own, and a Redis
+    beside the suite's, so that the running suite's workers see nothing of it."""
     name = f"test_{secrets.token_hex(6)}"
     monkeypatch.setenv("MONGO_DATABASE", name)
-    monkeypatch.setenv("REDIS_URL", os.environ["REDIS_URL"].removesuffix("/0") + "/1")
+    monkeypatch.setenv("REDIS_URL", redis_beside(1))
     monkeypatch.setenv("SERVICE_CLIENT_ID", "export-service")
     monkeypatch.setenv("SERVICE_CLIENT_SECRET", _secret_of("export-service"))
     yield name

@@ -102,7 +102,7 @@ def recorder(monkeypatch: pytest.MonkeyPatch) -> Recorder:
     """Notes the commands to Mongo. Mongo's clients take their listeners when they are made: ask for it before `api` and
     `worker`."""
     made = Recorder()
-    listeners = monitoring._LISTENERS._replace(command_listeners=[made])
+    listeners = monitoring._LISTENERS._replace(command_listeners=[*monitoring._LISTENERS.command_listeners, made])
     monkeypatch.setattr(monitoring, "_LISTENERS", listeners)
     return made
 

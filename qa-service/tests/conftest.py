@@ -182,7 +182,7 @@ def settings(
 def recorder(monkeypatch: pytest.MonkeyPatch) -> Recorder:
     """Notes the commands to Mongo. Mongo's clients take their listeners when they are made, so `api` asks for it."""
     made = Recorder()
-    listeners = monitoring._LISTENERS._replace(command_listeners=[made])
+    listeners = monitoring._LISTENERS._replace(command_listeners=[*monitoring._LISTENERS.command_listeners, made])
     monkeypatch.setattr(monitoring, "_LISTENERS", listeners)
     return made
 

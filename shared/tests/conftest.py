@@ -2,7 +2,6 @@
 way to take a part away and give it back."""
 
 import asyncio
-import os
 import secrets
 import socket
 import time
@@ -13,17 +12,18 @@ from urllib.parse import urlsplit
 
 import pytest
 from pydantic import SecretStr
-from redis import Redis as BlockingRedis
 from redis.asyncio import Redis
 
 from intervai_shared import mongo as mongo_module
 from intervai_shared import redis as redis_module
 from intervai_shared.messaging import inbox, outbox
 from intervai_shared.mongo import Mongo
+from intervai_shared.redis_address import parse
 from intervai_shared.settings import ServiceSettings
+from intervai_shared.testing import redis_at
 
 #: A database of Redis that no other tests use: these trim streams and count keys.
-REDIS_DATABASE = "/7"
+REDIS_DATABASE = 7
 
 
 @pytest.fixture
@@ -33,15 +33,17 @@ def service() -> str:
 
 
 @pytest.fixture
-def settings(own_database: str, service: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[ServiceSettings]:
+def settings(
+    own_database: str, service: str, redis_beside: Callable[[int], str], monkeypatch: pytest.MonkeyPatch
+) -> Iterator[ServiceSettings]:
     """Settings of that service, with rate limits on; its keys in Redis are removed at the end."""
-    url = os.environ["REDIS_URL"].removesuffix("/1") + REDIS_DATABASE
+    url = redis_beside(REDIS_DATABASE)
     monkeypatch.setenv("REDIS_URL", url)
     monkeypatch.setenv("RATE_LIMIT_SCALE", "1")
     yield ServiceSettings(service=service)
-    with BlockingRedis.from_url(url) as client:
-        if keys := list(client.scan_iter(f"*{service}*", count=1000)):
-            client.delete(*keys)
+    with redis_at(url) as client:
+        for key in list(client.scan_iter(f"*{service}*", count=1000)):
+            client.delete(key)
 
 
 @pytest.fixture
@@ -158,7 +160,10 @@ async def wire_to() -> AsyncIterator[Callable[[str, int], Awaitable[Wire]]]:
 
 @pytest.fixture
 async def redis_wire(settings: ServiceSettings, wire_to: Callable[[str, int], Awaitable[Wire]]) -> Wire:
-    """A line to the real Redis."""
+    """A line to the real Redis, if it is one server: a Cluster's nodes tell clients to go past the line. How Clusters
+    go away is tested with their nodes killed, in test_redis_away.py and messaging/topologies."""
+    if parse(settings.redis_url.get_secret_value()).kind == "cluster":
+        pytest.skip("clients of a Cluster go to the addresses that its nodes tell, not over a line that can be cut")
     parts = urlsplit(settings.redis_url.get_secret_value())
     return await wire_to(str(parts.hostname), int(parts.port or 6379))
 

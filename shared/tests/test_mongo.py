@@ -8,6 +8,7 @@ import pytest
 from pydantic import SecretStr
 from pymongo import ASCENDING, IndexModel, ReadPreference
 from pymongo.errors import DuplicateKeyError
+from pymongo.read_preferences import Nearest, SecondaryPreferred
 
 from intervai_shared import mongo as mongo_module
 from intervai_shared.errors import UNAVAILABLE
@@ -84,8 +85,29 @@ async def test_times_come_back_as_they_were_in_utc(mongo: Mongo) -> None:
     assert found["at"].utcoffset() == timedelta(0)
 
 
-async def test_read_heavy_reads_may_go_to_a_secondary_and_writes_never(mongo: Mongo) -> None:
-    assert mongo.read_db.read_preference == ReadPreference.SECONDARY_PREFERRED
+@pytest.mark.parametrize(
+    ("options", "expected"),
+    [
+        ("", SecondaryPreferred(max_staleness=90)),
+        ("?readPreference=secondaryPreferred", SecondaryPreferred(max_staleness=90)),
+        ("?readPreference=secondaryPreferred&maxStalenessSeconds=120", SecondaryPreferred(max_staleness=120)),
+        (
+            "?readPreference=nearest&readPreferenceTags=region:eu&readPreferenceTags=",
+            Nearest([{"region": "eu"}, {}], max_staleness=90),
+        ),
+    ],
+)
+async def test_what_may_be_behind_is_read_from_a_secondary_that_is_not_far_behind(
+    settings: ServiceSettings, options: str, expected: object
+) -> None:
+    uri = SecretStr(settings.mongo_uri.get_secret_value() + options)
+    connected = mongo_module.connect(settings.model_copy(update={"mongo_read_uri": uri}))
+    assert connected.read_db.read_preference == expected
+    assert await connected.read_db.things.find_one() is None  # a set without a secondary answers too
+    await connected.close()
+
+
+async def test_writes_and_ones_own_reads_never_go_to_a_secondary(mongo: Mongo) -> None:
     assert mongo.db.read_preference == ReadPreference.PRIMARY
     assert mongo.db.write_concern.document == {"w": "majority"}
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import os
 from dataclasses import dataclass
 
 import pytest
@@ -26,6 +27,8 @@ class Observed:
 @pytest.fixture(scope="module")
 def observed() -> Observed:
     """Runs the matrix once; the tests look at what came of it."""
+    if os.environ.get("REDIS") == "cluster":
+        pytest.skip("faults lie on the line to one server; a Cluster's nodes tell clients to go past such a line")
     return Observed(*asyncio.run(run_all()))
 
 

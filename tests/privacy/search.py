@@ -11,7 +11,8 @@ import boto3
 from bson import ObjectId
 from bson.raw_bson import RawBSONDocument
 from pymongo import MongoClient
-from redis import Redis
+
+from intervai_shared.testing import redis_at
 
 DATABASES = ("intervai_auth", "intervai_user", "intervai_qa", "intervai_export")
 
@@ -36,7 +37,7 @@ def events_with(text: str) -> list[dict[str, Any]]:
 
 def expires(key: str) -> bool:
     """Whether Redis forgets the key by itself."""
-    with Redis.from_url(os.environ["REDIS_URL"]) as client:
+    with redis_at(os.environ["REDIS_URL"]) as client:
         return client.ttl(key) != -1
 
 
@@ -64,7 +65,7 @@ def _mongo() -> Iterator[tuple[str, bytes]]:
 
 
 def _redis() -> Iterator[tuple[str, bytes]]:
-    with Redis.from_url(os.environ["REDIS_URL"]) as client:
+    with redis_at(os.environ["REDIS_URL"]) as client:
         for key in client.scan_iter(count=1000):
             place = f"redis {key.decode(errors='replace')}"
             yield place, key

@@ -27,7 +27,11 @@ async def test_the_queries_of_questions(check_queries: QueryChecks, container: Q
     await mongo.db.questions.insert_one({**question, "user": user, "fingerprint": "f"})
     later = [True, utc_now(), ObjectId()]
     queries = {
-        "insert": lambda u: mongo.transaction(lambda t: questions.insert(u, [{"_id": ObjectId()}], t)),
+        "take_turn": lambda u: mongo.transaction(lambda t: questions.take_turn(u, t)),
+        "insert": lambda u: mongo.transaction(
+            lambda t: questions.insert(u, [new_question(ObjectId(), CONTENT, source="custom")], t)
+        ),
+        "again": lambda u: mongo.transaction(lambda t: questions.again(u, question, t)),
         "get": lambda u: questions.get(u, own),
         "get_many": lambda u: questions.get_many(u, [own, ObjectId()]),
         "newest": lambda u: questions.newest(u, {}, 10, 10),
@@ -41,13 +45,13 @@ async def test_the_queries_of_questions(check_queries: QueryChecks, container: Q
         "briefs_of_session": lambda u: questions.briefs_of_session(u, session),
         "known": lambda u: questions.known(u, 5),
         "taken": lambda u: mongo.transaction(lambda t: questions.taken(u, ["f"], t)),
-        "update": lambda u: questions.update(u, own, {"notes": "Mine"}),
-        "mark": lambda u: questions.mark(u, own, {"rewriting": ObjectId()}),
-        "update_each": lambda u: mongo.transaction(lambda t: questions.update_each(u, {own: {"version": 2}}, t)),
-        "delete": lambda u: mongo.transaction(lambda t: questions.delete(u, [own], t)),
+        "update": lambda u: questions.update(u, question, {"notes": "Mine"}),
+        "mark": lambda u: questions.mark(u, question, {"rewriting": ObjectId()}),
+        "update_each": lambda u: mongo.transaction(lambda t: questions.update_each(u, [(question, {"version": 2})], t)),
+        "delete": lambda u: mongo.transaction(lambda t: questions.delete(u, [question], t)),
         "delete_of_session": lambda u: mongo.transaction(lambda t: questions.delete_of_session(u, session, t)),
     }
-    await check_queries(QuestionRepository, user, queries, silent={"insert", "delete_of_session"})
+    await check_queries(QuestionRepository, user, queries, silent={"take_turn", "insert", "delete_of_session"})
 
 
 async def test_the_queries_of_the_history(check_queries: QueryChecks, container: QaContainer, user: ObjectId) -> None:

@@ -14,6 +14,7 @@ from pymongo.asynchronous.client_session import AsyncClientSession
 from pymongo.asynchronous.collection import AsyncCollection
 from pymongo.asynchronous.database import AsyncDatabase
 from pymongo.errors import ConnectionFailure, ExecutionTimeout, OperationFailure
+from pymongo.read_preferences import _ServerMode, make_read_preference
 
 from intervai_shared.logs import log
 from intervai_shared.models import Document
@@ -39,7 +40,8 @@ _UTC = CodecOptions[Document](tz_aware=True)
 
 @dataclass(frozen=True)
 class Mongo:
-    """`db` for writes and for reads of one's own writes; `read_db` for read-heavy reads, maybe a little behind."""
+    """`db` for writes, and for reads in which somebody could miss what they have just written; `read_db` for heavy
+    reads of what is behind anyway, like projections: from a secondary, see deploy/mongo/README.md."""
 
     client: AsyncMongoClient[Document]
     db: Database
@@ -121,7 +123,8 @@ def connect(settings: ServiceSettings) -> Mongo:
     if settings.mongo_read_uri and settings.mongo_read_uri != settings.mongo_uri:
         read_client = _client(settings.mongo_read_uri.get_secret_value(), settings)
     name = settings.mongo_database
-    read_db = read_client.get_database(name, _UTC, read_preference=ReadPreference.SECONDARY_PREFERRED)
+    behind = _bounded(read_client.read_preference, settings.mongo_max_staleness_seconds)
+    read_db = read_client.get_database(name, _UTC, read_preference=behind)
     return Mongo(client, client.get_database(name, _UTC), read_client, read_db, UnendedTransactions(client))
 
 
@@ -135,6 +138,15 @@ def _client(uri: str, settings: ServiceSettings) -> AsyncMongoClient[Document]:
         maxPoolSize=50,
         w="majority",
     )
+
+
+def _bounded(told: _ServerMode, seconds: int) -> _ServerMode:
+    """The read preference of a URI, or `secondaryPreferred` when it tells none, with its own bound of staleness or this
+    one (https://www.mongodb.com/docs/manual/core/read-preference-staleness/)."""
+    mode = told.mode or ReadPreference.SECONDARY_PREFERRED.mode
+    bound = told.max_staleness if told.max_staleness > 0 else seconds
+    tags = list(told.tag_sets) if told.mode else None
+    return make_read_preference(mode, tags, bound)
 
 
 async def ensure_indexes(db: Database, indexes: Mapping[str, Sequence[IndexModel]]) -> None:

@@ -11,6 +11,10 @@ from typing import Any
 import httpx
 from bson import ObjectId
 from fastapi import FastAPI
+from redis import Redis
+from redis.cluster import ClusterNode, RedisCluster
+
+from intervai_shared.redis_address import parse
 
 #: Makes a person with an account of their own, signed in.
 NewPerson = Callable[[], Awaitable["Person"]]
@@ -34,6 +38,16 @@ async def running(app: FastAPI, token: str | None = None) -> AsyncIterator[httpx
         transport = httpx.ASGITransport(app)
         async with httpx.AsyncClient(transport=transport, base_url="http://test", headers=headers) as client:
             yield client
+
+
+def redis_at(url: str, **options: Any) -> Any:
+    """A plain client of threads of a server or a Cluster, to look into it; it closes at the end of its `with`.
+    `options` are redis-py's."""
+    address = parse(url)
+    if address.kind == "cluster":
+        nodes = [ClusterNode(*node) for node in address.nodes]  # type: ignore[no-untyped-call]
+        return RedisCluster(startup_nodes=nodes, **{**options, **address.options})
+    return Redis.from_url(url, **options)
 
 
 def letters_to(folder: Path, address: str) -> list[EmailMessage]:

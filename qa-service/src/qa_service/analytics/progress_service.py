@@ -16,15 +16,22 @@ from qa_service.analytics.progress_repository import ProgressReader
 from qa_service.analytics.schemas import MyAnalytics, SessionAnalytics
 from qa_service.analytics.streaks import streak_of
 
+ReadView = Callable[[], Awaitable[View]]
 DEFAULT_DAYS = 90
 MOST_DAYS = 366
 
 
 class ProgressService:
-    """Reads the projection alone, never what the other rooms write."""
+    """Reads the projection alone, never what the other rooms write.
 
-    def __init__(self, view: Callable[[], Awaitable[View]], now: Callable[[], datetime] = utc_now) -> None:
+    `view` may be a little behind; `latest` is not, for what somebody looks for who has just made it (default: `view`).
+    """
+
+    def __init__(
+        self, view: ReadView, now: Callable[[], datetime] = utc_now, *, latest: ReadView | None = None
+    ) -> None:
         self._view = view
+        self._latest = latest or view
         self._now = now
 
     async def mine(self, user: ObjectId, first: date | None = None, last: date | None = None) -> MyAnalytics:
@@ -47,7 +54,7 @@ class ProgressService:
 
     async def session(self, user: ObjectId, session_id: ObjectId) -> SessionAnalytics:
         """Raises NotFoundError when the user has no such session, or the projection has not heard of it yet."""
-        found = await ProgressReader(await self._view()).session(user, session_id)
+        found = await ProgressReader(await self._latest()).session(user, session_id)
         if found is None:
             raise NotFoundError("There is no such session.")
         return figures.of_session(found)
@@ -70,4 +77,5 @@ def _refused(message: str) -> InvalidError:
 def open_progress(resources: Resources) -> ProgressService:
     """Wires the service on the chassis's resources."""
     mongo = resources.mongo
-    return ProgressService(lambda: current(mongo.db, PROGRESS, mongo.read_db))
+    behind, latest = lambda: current(mongo.db, PROGRESS, mongo.read_db), lambda: current(mongo.db, PROGRESS)
+    return ProgressService(behind, latest=latest)

@@ -14,7 +14,8 @@ from intervai_shared.mongo import Database, Session
 INDEXES = {
     "collections": [IndexModel([("user", ASCENDING), *NEWEST_FIRST.sort])],
     "collection_items": [
-        IndexModel([("collection", ASCENDING), ("question", ASCENDING)], unique=True),
+        # A unique index of a sharded collection begins with its shard key.
+        IndexModel([("user", ASCENDING), ("collection", ASCENDING), ("question", ASCENDING)], unique=True),
         IndexModel([("collection", ASCENDING), ("_id", DESCENDING)]),
         IndexModel([("user", ASCENDING), ("question", ASCENDING)]),
         IndexModel([("user", ASCENDING), ("session", ASCENDING)]),

@@ -9,7 +9,7 @@ from qa_service.explanations.schemas import ExplanationContent
 from qa_service.explanations.service import made_for
 from qa_service.llm.model import Caller, LanguageModel
 from qa_service.llm.replies import Reply
-from qa_service.questions.repository import QuestionRepository
+from qa_service.questions.repository import QuestionRepository, question_of
 from qa_service.sessions.repository import SessionRepository
 
 _ASKED = ("text", "answer", "keyPoints", "difficulty", "category")
@@ -31,7 +31,7 @@ class Explainer:
         """One attempt. A question that is changed meanwhile gets an explanation that is stale."""
         await run.progress(10)
         user, job = run.document["user"], run.document
-        question = await self._questions.get(user, job["question"])
+        question = await self._questions.again(user, question_of(job))
         session = await self._sessions.get(user, job["session"])
         if question is None or session is None:
             raise PermanentError(GONE)
@@ -42,12 +42,12 @@ class Explainer:
         return await self._store(run, {"explanation": _explanation(question, reply)})
 
     async def _store(self, run: JobRun, fields: Document) -> Document:
-        user, question_id = run.document["user"], run.document["question"]
-        result = {"questionId": str(question_id), "model": fields["explanation"]["model"]}
+        user, question = run.document["user"], question_of(run.document)
+        result = {"questionId": str(question["_id"]), "model": fields["explanation"]["model"]}
 
         async def effect(transaction: MongoSession) -> None:
             await run.succeed(transaction, result=result)
-            if not await self._questions.mark(user, question_id, fields, transaction):
+            if not await self._questions.mark(user, question, fields, transaction):
                 raise PermanentError(GONE)
 
         await self._outbox.transaction(effect)

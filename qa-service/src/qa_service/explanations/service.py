@@ -69,14 +69,14 @@ class ExplanationService:
         await self._starter.check(user, KIND, self._settings.rate_limit_explanation)
 
         async def store(transaction: MongoSession) -> Document:
-            current = found(await self._questions.get(user, question_id, transaction))
+            current = found(await self._questions.again(user, question, transaction))
             if job := await self._under_way(user, current):
                 return job
             fields = {"question": question_id, "session": current["session"]}
             job = await self._starter.add(transaction, user, KIND, estimate_tokens=TOKENS, **fields)
             # Of two that ask at the same time one begins anew here, and finds the other's job.
             started = {"explaining": {"job": job["_id"], "madeFor": made_for(current)}}
-            await self._questions.mark(user, question_id, started, transaction)
+            await self._questions.mark(user, question, started, transaction)
             return job
 
         return await self._outbox.transaction(store)

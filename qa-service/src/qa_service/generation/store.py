@@ -109,6 +109,8 @@ class GenerationStore:
         user, session = run.document["user"], run.document["session"]
         # Whoever adds questions writes the session first, so no other can come between the look and the commit.
         await self._count(run, len(batch.questions), transaction)
+        # Nor of the same person in another session.
+        await self.questions.take_turn(user, transaction)
         there = await self.questions.briefs_of_session(user, session, transaction)
         unknown = [one for one in there if fingerprint(one["text"]) not in seen]
         fresh = await self._fresh(user, batch.questions, unknown, transaction)

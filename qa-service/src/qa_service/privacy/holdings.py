@@ -62,6 +62,8 @@ HOLDINGS = Holdings(
                 *_TIMES,
             ),
         ),
+        # How often questions were stored for a person.
+        Holding("question_turns", owner=("_id",)),
         Holding("collections", shown=("name", "description", *_TIMES)),
         Holding("collection_items", shown=("collection", "question", "createdAt")),
         Holding("jobs", shown=("kind", "session", "status", "count", "error", *_TIMES), jobs=True),

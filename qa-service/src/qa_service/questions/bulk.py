@@ -48,11 +48,11 @@ class BulkService:
             await self._set_difficulty(user, questions, str(wanted.difficulty), transaction)
         else:
             pin = {"isPinned": wanted.action == "pin"}
-            changed = {question["_id"]: pin for question in questions if question["isPinned"] != pin["isPinned"]}
+            changed = [(question, pin) for question in questions if question["isPinned"] != pin["isPinned"]]
             await self._update(user, changed, transaction)
 
     async def _delete(self, user: ObjectId, questions: list[Document], transaction: MongoSession) -> None:
-        await self._questions.delete(user, [question["_id"] for question in questions], transaction)
+        await self._questions.delete(user, questions, transaction)
         by_session = defaultdict(list)
         for question in questions:
             by_session[question["session"]].append(question)
@@ -64,16 +64,18 @@ class BulkService:
     async def _set_difficulty(
         self, user: ObjectId, questions: list[Document], difficulty: str, transaction: MongoSession
     ) -> None:
-        events = [
-            (question["_id"], event)
+        changes = [
+            (question, event)
             for question in questions
             if (event := change_of(user, question, {"difficulty": difficulty}, "edit"))
         ]
-        changed = {question_id: {"difficulty": difficulty, "version": event.version} for question_id, event in events}
-        await self._outbox.add_events(transaction, events)
+        changed = [(question, {"difficulty": difficulty, "version": event.version}) for question, event in changes]
+        await self._outbox.add_events(transaction, [(question["_id"], event) for question, event in changes])
         await self._update(user, changed, transaction)
 
-    async def _update(self, user: ObjectId, changed: dict[ObjectId, Document], transaction: MongoSession) -> None:
+    async def _update(
+        self, user: ObjectId, changed: list[tuple[Document, Document]], transaction: MongoSession
+    ) -> None:
         if changed:
             await self._questions.update_each(user, changed, transaction)
 

@@ -33,7 +33,7 @@ class QuestionChanges:
         elif all(question.get(name) == value for name, value in fields.items()):
             return question
         fields = {**fields, "updatedAt": utc_now()}
-        await self._questions.update(user, question["_id"], fields, transaction)
+        await self._questions.update(user, question, fields, transaction)
         return {**question, **fields}
 
 

@@ -71,7 +71,7 @@ class QuestionHistory:
         require_open(await self._sessions.get(user, question["session"]))
 
         async def store(transaction: MongoSession) -> Document:
-            current = found(await self._questions.get(user, question_id, transaction))
+            current = found(await self._questions.again(user, question, transaction))
             events = await self._log.causes(user, question_id, MOST_STEPS, transaction)
             undoable, redoable = stacks((event["_id"], event["data"]["cause"]) for event in events)
             stack = undoable if direction == "undo" else redoable

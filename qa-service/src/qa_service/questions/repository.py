@@ -6,28 +6,31 @@ from datetime import datetime
 
 from bson import ObjectId
 from pymongo import ASCENDING, DESCENDING, IndexModel, UpdateOne
+from pymongo.errors import DuplicateKeyError
 
 from intervai_shared.http.paging import ListOrder, Position
 from intervai_shared.models import Document, utc_now
-from intervai_shared.mongo import Database, Session
+from intervai_shared.mongo import Database, Session, to_be_retried
 
 PINNED_FIRST = ListOrder({"isPinned": bool, "createdAt": datetime, "_id": ObjectId})
 INDEXES = {
     "questions": [
         IndexModel([("session", ASCENDING), *PINNED_FIRST.sort]),
         IndexModel([("user", ASCENDING), ("_id", ASCENDING)]),
+        # A unique index of a sharded collection begins with its shard key.
         IndexModel(
-            [("generation", ASCENDING), ("ordinal", ASCENDING)],
+            [("session", ASCENDING), ("generation", ASCENDING), ("ordinal", ASCENDING)],
             unique=True,
             partialFilterExpression={"generation": {"$exists": True}},
         ),
-        # Of generated questions: a person gets none twice, in whatever session, whoever makes them at the same time.
+        # Of generated questions: a person gets none twice, in whatever session. No unique index says so across shards:
+        # see `take_turn`.
         IndexModel(
-            [("user", ASCENDING), ("fingerprint", ASCENDING)],
-            unique=True,
+            [("user", ASCENDING), ("fingerprint", ASCENDING), ("session", ASCENDING)],
             partialFilterExpression={"fingerprint": {"$exists": True}},
         ),
-    ]
+    ],
+    "question_turns": [],
 }
 #: What a list does not show, and what may be longer than all the rest.
 _LONG = {"explanation": 0}
@@ -40,14 +43,27 @@ class QuestionRepository:
     def __init__(self, db: Database) -> None:
         self._questions = db.questions
         self._items = db.collection_items
+        self._turns = db.question_turns
+
+    async def take_turn(self, user: ObjectId, session: Session) -> None:
+        """Of two transactions with this for one user the second begins again when the first has ended: so nothing that
+        the first has stored is missing from what the second sees, whichever sessions they store into."""
+        try:
+            await self._turns.update_one({"_id": user}, {"$inc": {"taken": 1}}, upsert=True, session=session)
+        except DuplicateKeyError as error:
+            raise to_be_retried(error) from error
 
     async def insert(self, user: ObjectId, questions: list[Document], session: Session) -> None:
         """Raises pymongo.errors.BulkWriteError when a generation has such an ordinal already."""
         await self._questions.insert_many([{**question, "user": user} for question in questions], session=session)
 
     async def get(self, user: ObjectId, question_id: ObjectId, session: Session | None = None) -> Document | None:
-        """One question of the user."""
+        """One question of the user. Whoever has it already, and asks anew, takes `again`: this asks every shard."""
         return await self._questions.find_one({"_id": question_id, "user": user}, session=session)
+
+    async def again(self, user: ObjectId, question: Document, session: Session | None = None) -> Document | None:
+        """A question as it is now, or as a transaction sees it; of `question` its `_id` and `session` count."""
+        return await self._questions.find_one(_place(user, question), session=session)
 
     async def get_many(
         self, user: ObjectId, question_ids: Sequence[ObjectId], session: Session | None = None
@@ -109,33 +125,32 @@ class QuestionRepository:
         ).to_list()
 
     async def update(
-        self, user: ObjectId, question_id: ObjectId, fields: Document, session: Session | None = None
+        self, user: ObjectId, question: Document, fields: Document, session: Session | None = None
     ) -> bool:
-        """False when the user has no such question."""
+        """False when the user has no such question; of `question` its `_id` and `session` count."""
         change = {"updatedAt": utc_now(), **fields}
-        return await self.mark(user, question_id, change, session)
+        return await self.mark(user, question, change, session)
 
-    async def mark(
-        self, user: ObjectId, question_id: ObjectId, fields: Document, session: Session | None = None
-    ) -> bool:
-        """Sets what is no change of the question itself. False when the user has no such question."""
-        where = {"_id": question_id, "user": user}
+    async def mark(self, user: ObjectId, question: Document, fields: Document, session: Session | None = None) -> bool:
+        """Sets what is no change of the question itself. False when the user has no such question; of `question` its
+        `_id` and `session` count."""
+        where = _place(user, question)
         return (await self._questions.update_one(where, {"$set": fields}, session=session)).matched_count == 1
 
-    async def update_each(self, user: ObjectId, fields: dict[ObjectId, Document], session: Session) -> int:
-        """Sets fields of several questions in one round trip; how many there were."""
+    async def update_each(self, user: ObjectId, changes: Sequence[tuple[Document, Document]], session: Session) -> int:
+        """Sets fields of several questions, `(question, fields)` each, in one round trip; how many there were."""
         now = utc_now()
         updates = [
-            UpdateOne({"_id": question_id, "user": user}, {"$set": {**change, "updatedAt": now}})
-            for question_id, change in fields.items()
+            UpdateOne(_place(user, question), {"$set": {**fields, "updatedAt": now}}) for question, fields in changes
         ]
         return (await self._questions.bulk_write(updates, session=session)).matched_count
 
-    async def delete(self, user: ObjectId, question_ids: Sequence[ObjectId], session: Session) -> int:
-        """How many of them the user had."""
-        ids = {"$in": list(question_ids)}
+    async def delete(self, user: ObjectId, questions: Sequence[Document], session: Session) -> int:
+        """How many of them the user had; of each its `_id` and `session` count."""
+        ids = {"$in": [question["_id"] for question in questions]}
         await self._items.delete_many({"user": user, "question": ids}, session=session)
-        return (await self._questions.delete_many({"_id": ids, "user": user}, session=session)).deleted_count
+        where = {"session": {"$in": list({question["session"] for question in questions})}, "_id": ids, "user": user}
+        return (await self._questions.delete_many(where, session=session)).deleted_count
 
     async def delete_of_session(self, user: ObjectId, session_id: ObjectId, session: Session) -> None:
         """Removes all questions of a session."""
@@ -166,6 +181,16 @@ class ChangeLog:
     async def get(self, user: ObjectId, question_id: ObjectId, event_id: ObjectId, session: Session) -> Document | None:
         """One of these events."""
         return await self._events.find_one({"_id": event_id, **_changes(user, question_id)}, session=session)
+
+
+def question_of(job: Document) -> Document:
+    """The question that a job is about, as far as its record tells: `_id` and `session`."""
+    return {"_id": job["question"], "session": job["session"]}
+
+
+def _place(user: ObjectId, question: Document) -> Document:
+    """A question by its shard key, its id and its owner."""
+    return {"session": question["session"], "_id": question["_id"], "user": user}
 
 
 def _changes(user: ObjectId, question_id: ObjectId) -> Document:

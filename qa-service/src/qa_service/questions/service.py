@@ -77,11 +77,11 @@ class QuestionService:
             return question
         require_open(await self._sessions.get(user, question["session"]))
         if fields.keys() == {"isPinned"}:
-            await self._questions.update(user, question_id, fields)
+            await self._questions.update(user, question, fields)
             return await self.get(user, question_id)
 
         async def store(transaction: MongoSession) -> Document:
-            current = found(await self._questions.get(user, question_id, transaction))
+            current = found(await self._questions.again(user, question, transaction))
             return await self._changes.apply(transaction, user, current, fields, "edit")
 
         return await self._outbox.transaction(store)
@@ -91,7 +91,7 @@ class QuestionService:
         question = await self.get(user, question_id)
 
         async def remove(transaction: MongoSession) -> None:
-            if not await self._questions.delete(user, [question_id], transaction):
+            if not await self._questions.delete(user, [question], transaction):
                 raise NotFoundError(NOT_FOUND)
             if not await self._sessions.add_questions(user, question["session"], -1, transaction):
                 require_open(await self._sessions.get(user, question["session"]))

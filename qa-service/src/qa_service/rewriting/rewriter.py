@@ -10,7 +10,7 @@ from qa_service.generation.schemas import GeneratedSet
 from qa_service.generation.similarity import Known
 from qa_service.llm.model import Caller, LanguageModel
 from qa_service.questions.changes import QuestionChanges
-from qa_service.questions.repository import QuestionRepository
+from qa_service.questions.repository import QuestionRepository, question_of
 from qa_service.questions.texts import normalised
 from qa_service.rewriting.prompt import rewriting_prompt
 from qa_service.sessions.repository import SessionRepository
@@ -43,7 +43,7 @@ class Rewriter:
         """One attempt."""
         await run.progress(10)
         user, job = run.document["user"], run.document
-        question = await self._questions.get(user, job["question"])
+        question = await self._questions.again(user, question_of(job))
         session = await self._sessions.get(user, job["session"])
         if question is None or session is None:
             raise PermanentError("The question has been deleted.")
@@ -98,7 +98,7 @@ class Rewriter:
             # Whoever adds questions writes the session, so no other can come between this look and the commit.
             if not await self._sessions.add_questions(user, job["session"], 0, transaction):
                 raise PermanentError("The session has been deleted or archived.")
-            current = await self._questions.get(user, job["question"], transaction)
+            current = await self._questions.again(user, question_of(job), transaction)
             if current is None:
                 raise PermanentError("The question has been deleted.")
             texts = await self._questions.texts_of_session(user, job["session"], transaction)

@@ -56,11 +56,11 @@ class RewritingService:
         fields = {"question": question_id, "session": question["session"], **wanted.model_dump(by_alias=True)}
 
         async def store(transaction: MongoSession) -> Document:
-            current = found(await self._questions.get(user, question_id, transaction))
+            current = found(await self._questions.again(user, question, transaction))
             await self._require_idle(user, current)
             job = await self._starter.add(transaction, user, KIND, estimate_tokens=TOKENS, **fields)
             # Of two that start at the same time one begins anew here, and sees the other's job.
-            await self._questions.mark(user, question_id, {"rewriting": job["_id"]}, transaction)
+            await self._questions.mark(user, question, {"rewriting": job["_id"]}, transaction)
             return job
 
         return await self._outbox.transaction(store)
