@@ -186,7 +186,7 @@ async def test_without_redis_the_second_step_says_try_again(start: Start) -> Non
 
 
 async def test_the_api_page_tells_both_answers_of_a_log_in(auth: httpx.AsyncClient) -> None:
-    document = (await auth.get("/openapi.json")).json()
+    document = (await auth.get("/internal/openapi.json")).json()
     answer = document["paths"][LOGIN]["post"]["responses"]["200"]["content"]["application/json"]["schema"]
     assert {option["$ref"].rpartition("/")[2] for option in answer["anyOf"]} == {"SignedIn", "MfaRequired"}
 

@@ -20,6 +20,9 @@ PUBLIC = {
     ("POST", "/api/v1/auth/letters/unsubscribe/{token}"),
     ("GET", "/api/v1/auth/letters/unsubscribe/{token}"),
     ("GET", "/.well-known/jwks.json"),
+    ("GET", "/docs"),
+    ("GET", "/docs/style.css"),
+    ("GET", "/openapi.json"),
     ("GET", "/api/v1/users/erasures/keys"),
     ("GET", "/api/v1/users/erasures/{receipt}"),
     ("GET", "/api/v1/analytics/trending"),
@@ -68,7 +71,7 @@ def all_routes() -> list[Route]:
 
 
 def _routes_of(service: str) -> list[Route]:
-    answer = httpx.get(f"{os.environ['INTERNAL_GATEWAY_URL']}/{service}/openapi.json")
+    answer = httpx.get(f"{os.environ['INTERNAL_GATEWAY_URL']}/{service}/internal/openapi.json")
     answer.raise_for_status()
     document = answer.json()
     return [

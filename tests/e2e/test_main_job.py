@@ -124,7 +124,7 @@ async def test_trending_topics_need_no_login_and_name_nobody(gateway: httpx.Asyn
     await start_session(person, topics=["a topic of mine alone"], count=1)
     answer = await gateway.get("/api/v1/analytics/trending", params={"limit": 5})
     assert answer.status_code == 200
-    assert answer.headers["cache-control"] == "public, max-age=300"
+    assert answer.headers["cache-control"] == "public, max-age=300, stale-while-revalidate=60, stale-if-error=86400"
     assert "mine alone" not in answer.text
     same = await gateway.get(
         "/api/v1/analytics/trending", params={"limit": 5}, headers={"If-None-Match": answer.headers["etag"]}

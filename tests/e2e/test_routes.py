@@ -85,7 +85,8 @@ async def test_internal_routes_refuse_a_users_token_and_are_not_public(person: P
 
 
 async def test_health_metrics_and_internal_paths_are_never_public(gateway: httpx.AsyncClient) -> None:
-    paths = ["/health/live", "/health/ready", "/metrics", "/internal/token", "/openapi.json", "/qa-service/health/live"]
+    paths = ["/health/live", "/health/ready", "/metrics", "/qa-service/health/live"]
+    paths += ["/internal/token", "/internal/openapi.json", "/qa-service/internal/openapi.json"]
     tricks = [
         "/api/v1/../../metrics",
         "/api/v1/sessions/../../../internal/token",

@@ -19,7 +19,8 @@ async def test_a_session_is_shared_by_a_link_that_needs_no_account_and_ends_when
     share = (await person.http.post(f"/api/v1/sessions/{copy['id']}/shares", json={})).json()
     seen = await gateway.get(share["url"])
     assert (seen.status_code, len(seen.json()["questions"])) == (200, 3)
-    assert (seen.headers["cache-control"], seen.headers["x-robots-tag"]) == ("no-store", "noindex")
+    assert seen.headers["cache-control"] == "public, max-age=0, s-maxage=30, must-revalidate"
+    assert seen.headers["x-robots-tag"] == "noindex"
     assert (await person.http.delete(f"/api/v1/sessions/{copy['id']}/shares/{share['id']}")).status_code == 204
     assert (await gateway.get(share["url"])).status_code == 404
 

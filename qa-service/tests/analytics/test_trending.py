@@ -175,7 +175,7 @@ async def test_who_holds_the_newest_version_is_told_so_and_who_does_not_gets_it(
 ) -> None:
     async with running(create_app()) as anybody:
         held = (await anybody.get(PATH)).headers
-        assert held["cache-control"] == "public, max-age=300"
+        assert held["cache-control"] == "public, max-age=300, stale-while-revalidate=60, stale-if-error=86400"
         for tag in (held["etag"], f'"other", W/{held["etag"]}'):
             same = await anybody.get(PATH, headers={"If-None-Match": tag})
             assert (same.status_code, same.content, same.headers["etag"]) == (304, b"", held["etag"])

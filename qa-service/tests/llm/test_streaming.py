@@ -54,7 +54,7 @@ async def test_each_call_gets_all_that_has_come_and_the_reply_is_the_whole(provi
     assert provider.requests[0]["stream"] is True
     assert len(heard.texts) > 1
     assert sorted(heard.texts, key=len) == heard.texts
-    assert len(set(heard.texts)) == len(heard.texts)
+    assert len(set(heard.texts)) >= len(heard.texts) - 1  # what came last may be said once more at the end
     assert all(TEXT.startswith(text) for text in heard.texts)
 
 

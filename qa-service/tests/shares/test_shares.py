@@ -57,7 +57,10 @@ async def test_a_link_shows_the_session_to_anybody_and_nothing_of_whose_it_is(
     assert abs(datetime.fromisoformat(share["expiresAt"]) - datetime.now(UTC) - 7 * DAY) < timedelta(minutes=1)
     answer = await anybody.get(share["url"])
     assert answer.status_code == 200, answer.text
-    assert (answer.headers["cache-control"], answer.headers["x-robots-tag"]) == ("no-store", "noindex")
+    assert answer.headers["cache-control"] == "public, max-age=0, s-maxage=30, must-revalidate"
+    assert answer.headers["x-robots-tag"] == "noindex"
+    same = await anybody.get(share["url"], headers={"If-None-Match": answer.headers["etag"]})
+    assert (same.status_code, same.content) == (304, b"")
     content = {"difficulty": "medium", "category": "General", "keyPoints": ["k"], "followUps": []}
     assert answer.json() == {
         "title": session["title"],

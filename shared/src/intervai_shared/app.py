@@ -9,19 +9,20 @@ from fastapi import APIRouter, FastAPI, Request
 from starlette.middleware import Middleware
 
 from intervai_shared import logs
-from intervai_shared.auth.middleware import AuthenticationMiddleware
+from intervai_shared.auth.middleware import AuthenticationMiddleware, PublicPaths
 from intervai_shared.http import dead_letters
 from intervai_shared.http.body_limit import BodyLimitMiddleware
+from intervai_shared.http.caching import CacheControlMiddleware
 from intervai_shared.http.context import RequestContextMiddleware
 from intervai_shared.http.health import HEALTH_PATHS, health_routes
 from intervai_shared.http.idempotency import IdempotencyMiddleware
+from intervai_shared.http.openapi import OPENAPI_PATH, openapi_route
 from intervai_shared.http.problems import install_handlers
 from intervai_shared.http.whole_body import WholeBodyMiddleware
 from intervai_shared.logs import log
 from intervai_shared.resources import Container
 from intervai_shared.settings import ServiceSettings
 
-OPENAPI_PATH = "/openapi.json"
 SettingsT = TypeVar("SettingsT", bound=ServiceSettings)
 T = TypeVar("T")
 
@@ -39,6 +40,7 @@ def create_service_app(
     `Idempotency-Key` is heeded, for which answers are stored; not for a service whose answers hold secrets.
     `body_bytes`: by path, the largest body where it is not `max_body_bytes`; the gateway has its own limit for it."""
     logs.configure(settings.service, settings.log_level)
+    open_paths = PublicPaths(public | HEALTH_PATHS | {OPENAPI_PATH})
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
@@ -53,14 +55,15 @@ def create_service_app(
     app = FastAPI(
         title=settings.service,
         lifespan=lifespan,
-        openapi_url=OPENAPI_PATH,
+        openapi_url=None,
         docs_url=None,
         redoc_url=None,
         redirect_slashes=False,
         middleware=[
             Middleware(WholeBodyMiddleware, max_bytes=2 * settings.max_body_bytes, by_path=_doubled(body_bytes or {})),
             Middleware(RequestContextMiddleware),
-            Middleware(AuthenticationMiddleware, public=public | HEALTH_PATHS | {OPENAPI_PATH}),
+            Middleware(CacheControlMiddleware),
+            Middleware(AuthenticationMiddleware, public=open_paths),
             Middleware(BodyLimitMiddleware, max_bytes=settings.max_body_bytes, by_path=body_bytes),
             *([Middleware(IdempotencyMiddleware)] if keeps_answers else []),
         ],
@@ -70,6 +73,7 @@ def create_service_app(
     app.router.routes.extend(health_routes(lambda request: request.app.state.container.resources.health))
     for router in (*routers, dead_letters.router):
         app.include_router(router)
+    app.router.routes.append(openapi_route(app, open_paths.cover))
     return app
 
 

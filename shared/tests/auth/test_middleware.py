@@ -89,7 +89,7 @@ def bearer(token: str) -> dict[str, str]:
 
 
 async def test_only_what_is_named_public_answers_without_a_token(client: httpx.AsyncClient) -> None:
-    open_paths = ["/open", "/health/live", "/health/ready", "/metrics", "/openapi.json"]
+    open_paths = ["/open", "/health/live", "/health/ready", "/metrics", "/internal/openapi.json"]
     closed = ["/closed", "/internal/thing", "/no-such-path", "/open/", "/OPEN", "/open/../closed", "//open", "/docs"]
     assert {path: (await client.get(path)).status_code for path in open_paths} == dict.fromkeys(open_paths, 200)
     assert {path: (await client.get(path)).status_code for path in closed} == dict.fromkeys(closed, 401)

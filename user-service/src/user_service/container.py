@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from intervai_shared.privacy.erasures import Erasures
 from intervai_shared.resources import Resources, open_resources
 from intervai_shared.storage import FileStorage
+from user_service.api_reference.service import ApiReferenceService
 from user_service.avatars import repository as avatars
 from user_service.avatars.service import AvatarService
 from user_service.notifications import repository as notifications
@@ -44,6 +45,7 @@ class UserContainer:
     erasure_requests: ErasureService
     data_files: DataFileService
     data_gatherer: DataGatherer
+    api_reference: ApiReferenceService
 
 
 @asynccontextmanager
@@ -65,4 +67,5 @@ async def open_container(settings: UserSettings) -> AsyncIterator[UserContainer]
             erasure_requests=privacy.open_erasure_requests(resources, settings),
             data_files=privacy.open_data_files(resources, settings, storage),
             data_gatherer=privacy.open_gatherer(resources, storage),
+            api_reference=ApiReferenceService(resources.services, resources.cache),
         )

@@ -8,7 +8,7 @@ from starlette.responses import Response
 
 from intervai_shared.app import provide
 from intervai_shared.auth.dependencies import CurrentUser
-from intervai_shared.http.caching import cacheable_json
+from intervai_shared.http.caching import Freshness, cacheable, cacheable_json
 from intervai_shared.http.params import IdPath, Limit
 from intervai_shared.models import WireModel
 from intervai_shared.mongo import object_id
@@ -21,15 +21,15 @@ Topics = Annotated[TrendingService, Depends(provide(lambda container: container.
 Progress = Annotated[ProgressService, Depends(provide(lambda container: container.progress))]
 From = Annotated[date | None, Query(alias="from", description="First day. Default: 90 days with the last one.")]
 To = Annotated[date | None, Query(description="Last day. Default: today, of UTC.")]
-#: Seconds for which browsers and edges may keep the answer.
-MAX_AGE_SECONDS = 300
+#: For browsers and edges. A day-old list is better than none.
+FRESHNESS = Freshness(300, while_revalidating=60, if_error=86_400)
 
 
 @router.get("/trending", responses={200: {"model": Trending}})
 async def trending(request: Request, topics: Topics, limit: Limit = 20) -> Response:
     """The topics that people prepare for now. Needs no login."""
     found = await topics.top(limit)
-    return cacheable_json(request, found.model_dump(by_alias=True), MAX_AGE_SECONDS)
+    return cacheable(request, found.model_dump_json(by_alias=True).encode(), "application/json", FRESHNESS)
 
 
 @router.get("/me", responses={200: {"model": MyAnalytics}})

@@ -9,8 +9,10 @@ from intervai_shared.models import Document
 
 #: 256 bits: nobody guesses one, so an unsalted hash of it cannot be searched for either.
 TOKEN_BYTES = 32
-#: Whoever has the token and where it leads are one: neither may go on to caches, search engines or other sites.
-PRIVATE_HEADERS = {"Cache-Control": "no-store", "X-Robots-Tag": "noindex", "Referrer-Policy": "no-referrer"}
+#: Whoever has the token and where it leads are one: neither may go on to search engines or other sites.
+UNLISTED_HEADERS = {"X-Robots-Tag": "noindex", "Referrer-Policy": "no-referrer"}
+#: Nor to caches.
+PRIVATE_HEADERS = {"Cache-Control": "no-store", **UNLISTED_HEADERS}
 
 
 def hash_of(token: str) -> str:

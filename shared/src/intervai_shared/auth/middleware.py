@@ -13,17 +13,27 @@ from intervai_shared.http.limits import RateLimits
 INTERNAL_PREFIX = "/internal/"
 
 
-class AuthenticationMiddleware:
-    """Denies by default: a new route is closed until somebody writes its path into `public`. A path there may have
-    parameters, like `/things/{id}`, of which each stands for one segment."""
+class PublicPaths:
+    """Paths that need no token. One may have parameters, like `/things/{id}`, of which each stands for one segment."""
 
-    def __init__(self, app: ASGIApp, public: AbstractSet[str]) -> None:
+    def __init__(self, paths: AbstractSet[str]) -> None:
+        self._paths = frozenset(path for path in paths if "{" not in path)
+        self._templates = [compile_path(path)[0] for path in paths if "{" in path]
+
+    def cover(self, path: str) -> bool:
+        """Whether one of them is this path, or has it as a case."""
+        return path in self._paths or any(template.fullmatch(path) for template in self._templates)
+
+
+class AuthenticationMiddleware:
+    """Denies by default: a new route is closed until somebody writes its path into `public`."""
+
+    def __init__(self, app: ASGIApp, public: PublicPaths) -> None:
         self._app = app
-        self._public = frozenset(path for path in public if "{" not in path)
-        self._templates = [compile_path(path)[0] for path in public if "{" in path]
+        self._public = public
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http" or self._is_public(scope["path"]):
+        if scope["type"] != "http" or self._public.cover(scope["path"]):
             return await self._app(scope, receive, send)
         container = scope["app"].state.container.resources
         try:
@@ -31,9 +41,6 @@ class AuthenticationMiddleware:
         except ProblemError as error:
             return await problem_response(error, scope["path"])(scope, receive, send)
         return await self._app(scope, receive, send)
-
-    def _is_public(self, path: str) -> bool:
-        return path in self._public or any(template.fullmatch(path) for template in self._templates)
 
 
 async def authenticate(scope: Scope, verifier: TokenVerifier, limits: RateLimits) -> User | Service:
