@@ -9,13 +9,13 @@ SUITE := $(VENV)/python -m intervai_local
 # Without limits, with hashes that take milliseconds, and never with somebody's key.
 TEST_SUITE := OPENAI_API_KEY= RATE_LIMIT_SCALE=0 ARGON2_TIME_COST=1 ARGON2_MEMORY_KIB=8192 $(SUITE)
 PROJECTS := $(wildcard pyproject.toml */pyproject.toml deploy/*/pyproject.toml)
-SOURCES := shared/src $(wildcard *-service/src) deploy/local/src deploy/offline-llm/src deploy/backup/src
+SOURCES := shared/src $(wildcard *-service/src) deploy/local/src deploy/offline-llm/src deploy/backup/src deploy/capacity/src
 # A .venv that was moved or copied names another folder in its scripts, and is made anew.
 READY := $(if $(shell grep -s '[!" ]$(CURDIR)/.venv/bin/python' .venv/bin/pip),.venv/.stamp,remake)
 
 .DEFAULT_GOAL := help
-.PHONY: help run up down status logs scale dlq admin keys events replay backup restore
-.PHONY: test test-parts test-suite chaos bench samples lint format lock images clean remake
+.PHONY: help run up down status logs scale roll dlq admin keys events replay backup restore
+.PHONY: plan blueprints test test-parts test-suite chaos regions bench samples lint format lock images clean remake
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -45,6 +45,9 @@ logs: $(READY) ## follow the logs; SERVICE="qa-service qa-worker" chooses
 scale: $(READY) ## run N instances: SERVICE=qa-service N=3
 	@$(SUITE) scale "$(SERVICE)" "$(N)"
 
+roll: $(READY) ## replace instances one by one, without a gap: SERVICE="qa-service qa-worker", or all; SETTINGS="LOG_LEVEL"
+	@$(SUITE) roll $(SERVICE) $(addprefix --setting ,$(SETTINGS))
+
 dlq: $(READY) ## dead letters: SERVICE=qa-service DO="list | show ID | replay ID|all | drop ID|all"
 	@$(SUITE) with --service "$(SERVICE)" -- $(VENV)/python -m intervai_shared.dlq $(or $(DO),list)
 
@@ -67,14 +70,21 @@ backup: $(READY) ## back up databases and files while the suite runs: TO=backups
 restore: $(READY) ## put a backup back: FROM=backups/monday; REPLACE=1 where there is data
 	@$(SUITE) with --paused -- $(VENV)/python -m intervai_backup restore "$(FROM)" $(if $(REPLACE),--replace)
 
+plan: $(READY) ## what tiers need and cost: TIER=tier-2; REQUESTS=2000 QUESTIONS=50000 EXPORTS=5000 finds the cheapest
+	@$(VENV)/python -m intervai_capacity plan $(addprefix --tier ,$(TIER)) $(addprefix --requests ,$(REQUESTS)) \
+		$(addprefix --questions ,$(QUESTIONS)) $(addprefix --exports ,$(EXPORTS)) $(addprefix --model ,$(MODEL))
+
+blueprints: $(READY) ## write deploy/render and deploy/compose/tier-N.env from deploy/tiers.yaml
+	@$(VENV)/python -m intervai_capacity files
+
 # The embedded Mongo engine slows down with each database that a test has made and dropped, so the tests that go through
-# the gateway get a suite of their own. `make -j2 test-parts test-suite` runs both beside each other.
-test: $(READY) ## all tests, on fresh suites of their own; ARGS="-k export" chooses
+# the gateway get a suite of their own. Both run beside each other: either one waits half of its time.
+# REDIS=cluster reaches the suite and the tests by the environment, as what stands on make's command line does.
+test: $(READY) ## all tests, on fresh suites of their own; ARGS="-k export" chooses; REDIS=cluster on a Redis Cluster
 ifdef ARGS
 	@$(TEST_SUITE) exec -- $(VENV)/pytest $(ARGS)
 else
-	@$(MAKE) --no-print-directory test-parts
-	@$(MAKE) --no-print-directory test-suite
+	@$(MAKE) --no-print-directory -j2 test-parts test-suite
 endif
 
 test-parts:
@@ -86,6 +96,9 @@ test-suite:
 chaos: $(READY) ## break everything, then count (15 min): FAULTS=200 REQUESTS=5000
 	@$(TEST_SUITE) exec -- $(VENV)/python -m tests.chaos --faults $(or $(FAULTS),200) --requests $(or $(REQUESTS),5000) \
 		--report docs/reliability.md $(ARGS)
+
+regions: $(READY) ## lose one of two regions, on two suites, and tell what people see (5 min, 2 GB)
+	@ARGON2_TIME_COST=1 ARGON2_MEMORY_KIB=8192 $(VENV)/python -m tests.regions --report docs/multi-region.md
 
 bench: $(READY) ## measure a running suite: TARGET=main-job
 	@$(SUITE) with -- $(VENV)/python deploy/bench/$(subst -,_,$(TARGET)).py
@@ -101,6 +114,7 @@ lint: $(READY) ## formatting, types, imports, gateway and container files
 	$(VENV)/python deploy/lint/rules.py
 	sh gateway/lint.sh
 	bash deploy/containers/lint.sh
+	$(VENV)/python deploy/k8s/lint.py
 
 format: $(READY) ## format the Python files
 	$(VENV)/ruff check --fix .
@@ -110,7 +124,7 @@ lock: $(READY) ## resolve all pyproject.toml into requirements.lock
 	$(VENV)/uv pip compile pyproject.toml --quiet --generate-hashes --universal --python-version 3.11 \
 		--prerelease=if-necessary --no-annotate --no-emit-index-url --no-emit-find-links \
 		$(addprefix --no-emit-package ,auth-service user-service qa-service export-service) \
-		$(addprefix --no-emit-package ,intervai-shared intervai-backup intervai-local offline-llm) \
+		$(addprefix --no-emit-package ,intervai-shared intervai-backup intervai-capacity intervai-local offline-llm) \
 		--custom-compile-command "make lock" --output-file requirements.lock
 	@UV=$(VENV)/uv bash deploy/containers/lock.sh
 

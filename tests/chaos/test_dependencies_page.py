@@ -9,10 +9,10 @@ from tests.chaos import dependencies
 
 REPOSITORY = Path(__file__).parents[2]
 PAGE = dependencies.PAGE.read_text()
-SOURCES = (
-    "\n".join(file.read_text() for folder in REPOSITORY.glob("*/src") for file in folder.rglob("*.py"))
-    + (REPOSITORY / "Makefile").read_text()
-)
+CODE = [file for folder in REPOSITORY.glob("*/src") for file in folder.rglob("*.py")]
+#: What else reads settings, or has commands.
+FILES = [REPOSITORY / name for name in ("Makefile", "gateway/static.sh", "deploy/compose/tls.yml")]
+SOURCES = "\n".join(file.read_text() for file in [*CODE, *FILES])
 
 
 def test_the_page_shows_the_table_that_the_tests_prove() -> None:

@@ -18,8 +18,8 @@ from intervai_shared.testing import Person
 
 AUTH = "/api/v1/auth"
 TRIES = 200
-#: Milliseconds by which the medians may differ.
-MOST_MS = 10.0
+#: By which the medians may differ: milliseconds, and on a busy machine a share. A hash that was left out is half.
+MOST_MS, MOST_SHARE = 10.0, 0.15
 #: About 40 ms on the build machine: four times what is to be noticed.
 REAL_HASHES = {"ARGON2_TIME_COST": "3", "ARGON2_MEMORY_KIB": "32768", "ARGON2_PARALLELISM": "1"}
 StartAuth = Callable[..., Awaitable[httpx.AsyncClient]]
@@ -41,6 +41,10 @@ async def medians(ask: Ask, known: str) -> tuple[float, float, list[set[tuple[in
     return statistics.median(times[0]), statistics.median(times[1]), answers
 
 
+def assert_alike(known: float, unknown: float) -> None:
+    assert abs(known - unknown) < max(MOST_MS, MOST_SHARE * max(known, unknown)), (known, unknown)
+
+
 @pytest.mark.timeout(180)
 async def test_a_log_in_takes_as_long_for_an_unknown_address(start_auth: StartAuth, person: Person) -> None:
     auth = await start_auth(**REAL_HASHES)
@@ -53,7 +57,7 @@ async def test_a_log_in_takes_as_long_for_an_unknown_address(start_auth: StartAu
 
     known, unknown, answers = await medians(ask, person.email)
     assert known > 2 * MOST_MS, "the hashes are too cheap for this test to notice a missing one"
-    assert abs(known - unknown) < MOST_MS, (known, unknown)
+    assert_alike(known, unknown)
     assert answers[0] == answers[1]
     assert len(answers[0]) == 1
 
@@ -69,7 +73,7 @@ async def test_where_registration_verifies_the_address_the_answer_tells_nothing_
         return await auth.post(f"{AUTH}/register", json=body)
 
     known, unknown, answers = await medians(ask, person.email)
-    assert abs(known - unknown) < MOST_MS, (known, unknown)
+    assert_alike(known, unknown)
     assert answers[0] == answers[1]
     assert {status for status, _ in answers[0]} == {202}
 
@@ -82,6 +86,6 @@ async def test_asking_for_a_letter_takes_as_long_and_answers_the_same(
         return await gateway.post(f"{AUTH}/{path}", json={"email": email})
 
     known, unknown, answers = await medians(ask, person.email)
-    assert abs(known - unknown) < MOST_MS, (known, unknown)
+    assert_alike(known, unknown)
     assert answers[0] == answers[1]
     assert {status for status, _ in answers[0]} == {202}
