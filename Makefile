@@ -78,20 +78,24 @@ blueprints: $(READY) ## write deploy/render and deploy/compose/tier-N.env from d
 	@$(VENV)/python -m intervai_capacity files
 
 # The embedded Mongo engine slows down with each database that a test has made and dropped, so the tests that go through
-# the gateway get a suite of their own. Both run beside each other: either one waits half of its time.
+# the gateway get a suite of their own. Both run beside each other: either one waits half of its time. What fails then runs
+# once more, alone.
 # REDIS=cluster reaches the suite and the tests by the environment, as what stands on make's command line does.
 test: $(READY) ## all tests, on fresh suites of their own; ARGS="-k export" chooses; REDIS=cluster on a Redis Cluster
 ifdef ARGS
 	@$(TEST_SUITE) exec -- $(VENV)/pytest $(ARGS)
 else
-	@$(MAKE) --no-print-directory -j2 test-parts test-suite
+	@rm -rf .pytest_cache/parts* .pytest_cache/suite* && mkdir -p .pytest_cache
+	@$(MAKE) --no-print-directory --keep-going -j2 test-parts test-suite || SUITE_EXEC="$(TEST_SUITE) exec --" sh deploy/test-again.sh
 endif
 
 test-parts:
-	@PORTS=20000-25999 $(TEST_SUITE) exec -- $(VENV)/pytest
+	@code=0; PORTS=20000-25999 $(TEST_SUITE) exec -- $(VENV)/pytest -o cache_dir=.pytest_cache/parts || code=$$?; \
+		echo $$code > .pytest_cache/parts.status; exit $$code
 
 test-suite:
-	@PORTS=26000-31999 $(TEST_SUITE) exec -- $(VENV)/pytest tests
+	@code=0; PORTS=26000-31999 $(TEST_SUITE) exec -- $(VENV)/pytest -o cache_dir=.pytest_cache/suite tests || code=$$?; \
+		echo $$code > .pytest_cache/suite.status; exit $$code
 
 chaos: $(READY) ## break everything, then count (15 min): FAULTS=200 REQUESTS=5000
 	@$(TEST_SUITE) exec -- $(VENV)/python -m tests.chaos --faults $(or $(FAULTS),200) --requests $(or $(REQUESTS),5000) \
