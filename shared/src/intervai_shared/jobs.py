@@ -100,7 +100,9 @@ class JobRecords:
 
     async def write(self, run: JobRun, fields: Document, session: Session | None = None) -> None:
         """Writes to a running job, if this run still holds its lease. Raises LostLeaseError."""
-        held = {"_id": run.id, "user": run.document.get("user"), "status": "running", "attempt": run.attempt}
+        held = {"_id": run.id, "status": "running", "attempt": run.attempt}
+        if (owner := run.document.get("user")) is not None:  # else the work may find out whose it is, and write it
+            held["user"] = owner
         changed = await self._collection.update_one(held, {"$set": {"updatedAt": utc_now(), **fields}}, session=session)
         if changed.matched_count == 0:
             raise LostLeaseError

@@ -74,6 +74,20 @@ async def test_its_record_has_the_progress_at_most_once_a_second(jobs: Any) -> N
     assert [update["progress"] for update in await told(jobs, job_id, 5)] == [0, 10, 20, 30, 100]
 
 
+async def test_a_job_may_find_out_whose_it_is(jobs: Any, shard_keys: Any) -> None:
+    job_id = await jobs.add(user=None)
+
+    async def find_out(run: JobRun) -> Document:
+        await run.records.write(run, {"user": ObjectId()})
+        await jobs.succeed(run)
+        return {}
+
+    await jobs.records.run(job_id, find_out)
+    assert await jobs.state(job_id) == ("succeeded", 1)
+    assert await jobs.effects() == [1]
+    shard_keys.found.clear()  # a collection of such jobs (letters) is not sharded
+
+
 async def test_a_second_message_for_a_job_that_is_done_does_nothing(jobs: Any, work: Any) -> None:
     job_id = await jobs.add()
     for _ in range(3):

@@ -33,8 +33,8 @@ HEARTBEAT_TIMEOUT_MS = 30_000
 DEAD_MESSAGE_TTL_MS = 60_000
 #: Seconds between two tries to enqueue while Redis does not answer.
 ENQUEUE_SECONDS = 1.0
-#: Milliseconds between two looks into a queue that is empty, and into that of its retries, which wait for seconds.
-LOOK_MS, RETRIES_LOOK_MS = 200, 1_000
+#: Milliseconds between two looks for retries whose time has come.
+RETRIES_LOOK_MS = 1_000
 #: Commands out of a million that also look for dead workers (the default, 1,000, finds them too late).
 MAINTENANCE_CHANCE = 20_000
 
@@ -62,7 +62,7 @@ class WorkerBroker(RedisBroker):
         super().__init__(**options)  # type: ignore[no-untyped-call]
         self._consumed: set[str] = set()
 
-    def consume(self, queue_name: str, prefetch: int = 1, timeout: int = 5000) -> Consumer:  # noqa: ARG002
+    def consume(self, queue_name: str, prefetch: int = 1, timeout: int = 5000) -> Consumer:
         """A consumer; a second one of a queue is made after a connection error.
 
         Then nobody here knows any more what the first had fetched: retries that wait for their time, or messages whose
@@ -70,7 +70,7 @@ class WorkerBroker(RedisBroker):
         what belongs to the old one comes back with the heartbeat time-out. What is still at work here comes twice.
 
         Of a bulk queue it fetches half as much: the other half of the worker's threads is always there for the rest.
-        `timeout`, which is also how often each idle thread of the worker looks whether it is to end, is not heeded.
+        The queue of retries, which wait for seconds, is looked at once a second, others as often as the worker says.
         """
         if queue_name in self._consumed:
             self._consumed.clear()
@@ -78,8 +78,9 @@ class WorkerBroker(RedisBroker):
         self._consumed.add(queue_name)
         if is_bulk(queue_name):
             prefetch = max(1, prefetch // 2)
-        look_ms = RETRIES_LOOK_MS if queue_name == dq_name(queue_name) else LOOK_MS
-        return super().consume(queue_name, prefetch, look_ms)
+        if queue_name == dq_name(queue_name):
+            timeout = max(timeout, RETRIES_LOOK_MS)
+        return super().consume(queue_name, prefetch, timeout)
 
     def enqueue(self, message: Message[Any], *, delay: int | None = None) -> Message[Any]:
         """Enqueues a retry, or a delayed message that is due; waits for Redis, since Dramatiq would drop it."""

@@ -122,7 +122,7 @@ class ServiceWorker(Generic[SettingsT, ContainerT]):
         except Exception:
             log.exception("cannot start")
             sys.exit(1)
-        worker = dramatiq.Worker(self._broker, worker_threads=self._threads, worker_timeout=1000)
+        worker = dramatiq.Worker(self._broker, worker_threads=self._threads, worker_timeout=200)
         # What a worker has fetched but not begun waits for it alone. What it works at counts too, so not fewer either.
         worker.queue_prefetch = self._threads
         self._broker.emit_after("process_boot")  # starts the clock of the time limit
