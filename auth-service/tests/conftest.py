@@ -233,7 +233,9 @@ def post_office(container: AuthContainer, database: Database) -> PostOffice:
 @pytest.fixture
 def own_address() -> dict[str, str]:
     """The header by which the gateway tells an address; one in a network of its own, since the guard remembers them."""
-    return {"X-Real-Ip": f"2001:{secrets.randbelow(0xFFFF) + 1:x}:{secrets.token_hex(2)}:{secrets.token_hex(2)}::1"}
+    return {
+        "X-Forwarded-For": f"2001:{secrets.randbelow(0xFFFF) + 1:x}:{secrets.token_hex(2)}:{secrets.token_hex(2)}::1"
+    }
 
 
 @pytest.fixture

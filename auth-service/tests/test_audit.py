@@ -10,7 +10,7 @@ from bson import ObjectId
 from intervai_shared.mongo import Database
 
 AUTH = "/api/v1/auth"
-HEADERS = {"User-Agent": "a browser", "X-Real-Ip": "203.0.113.7"}
+HEADERS = {"User-Agent": "a browser", "X-Forwarded-For": "203.0.113.7"}
 
 
 def bearer(tokens: dict[str, Any]) -> dict[str, str]:

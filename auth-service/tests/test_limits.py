@@ -29,7 +29,7 @@ async def limited(start: Start) -> httpx.AsyncClient:
 
 def new_address() -> dict[str, str]:
     """The header in which the gateway tells the client's address; one that nobody else has."""
-    return {"X-Real-Ip": f"2001:{secrets.token_hex(2)}:{secrets.token_hex(2)}::1"}
+    return {"X-Forwarded-For": f"2001:{secrets.token_hex(2)}:{secrets.token_hex(2)}::1"}
 
 
 def try_of(email: str) -> dict[str, str]:
@@ -98,7 +98,7 @@ async def test_the_addresses_of_one_subscriber_count_as_one(limited: httpx.Async
     network = f"2001:{secrets.token_hex(2)}:{secrets.token_hex(2)}:7"
     statuses = []
     for number in range(4):
-        address = {"X-Real-Ip": f"{network}::{number}"}
+        address = {"X-Forwarded-For": f"{network}::{number}"}
         unknown = try_of(f"{secrets.token_hex(8)}@example.com")
         statuses.append((await limited.post(LOGIN, json=unknown, headers=address)).status_code)
     assert statuses == [401, 401, 401, 429]
@@ -109,9 +109,9 @@ async def test_no_address_of_anybody_is_to_be_read_in_redis(
 ) -> None:
     address = new_address()
     await limited.post(LOGIN, json=try_of(registration["email"]), headers=address)
-    caller = Caller(address["X-Real-Ip"], "")
+    caller = Caller(address["X-Forwarded-For"], "")
     assert await redis.exists(*names("password", registration["email"], caller).values()) == 3
-    for what in (registration["email"].partition("@")[0], address["X-Real-Ip"].removesuffix("::1")):
+    for what in (registration["email"].partition("@")[0], address["X-Forwarded-For"].removesuffix("::1")):
         assert [key async for key in redis.scan_iter(f"*{what}*", count=1000)] == []
 
 

@@ -165,9 +165,9 @@ async def test_a_locked_account_is_not_even_asked_for_a_code(
 async def test_a_telephone_may_go_into_another_network_between_the_steps(
     auth: httpx.AsyncClient, protected: Any
 ) -> None:
-    first = {"X-Real-Ip": "203.0.113.7"}
+    first = {"X-Forwarded-For": "203.0.113.7"}
     token = (await auth.post(LOGIN, json=protected.credentials, headers=first)).json()["mfaToken"]
-    second = {"X-Real-Ip": "2001:db8::7"}
+    second = {"X-Forwarded-For": "2001:db8::7"}
     assert (await finish(auth, token, protected.device.code(), **second)).status_code == 200
 
 

@@ -33,7 +33,7 @@ async def refresh_status(client: httpx.AsyncClient, tokens: dict[str, Any]) -> i
 async def elsewhere(auth: httpx.AsyncClient, registration: dict[str, Any], signed_up: dict[str, Any]) -> dict[str, Any]:
     """The tokens of the same person on a telephone."""
     login = {"email": registration["email"], "password": registration["password"]}
-    headers = {"User-Agent": "telephone\t1.0", "X-Real-Ip": "203.0.113.7"}
+    headers = {"User-Agent": "telephone\t1.0", "X-Forwarded-For": "203.0.113.7"}
     return dict((await auth.post(f"{AUTH}/login", json=login, headers=headers)).json())
 
 
@@ -51,7 +51,7 @@ async def test_the_list_says_where_one_is_logged_in_the_newest_first(
 async def test_a_refresh_shows_in_the_list_and_nothing_of_its_token(
     auth: httpx.AsyncClient, signed_up: dict[str, Any]
 ) -> None:
-    headers = {"User-Agent": "updated", "X-Real-Ip": "198.51.100.9"}
+    headers = {"User-Agent": "updated", "X-Forwarded-For": "198.51.100.9"}
     body = {"refreshToken": signed_up["refreshToken"]}
     second = (await auth.post(f"{AUTH}/refresh", json=body, headers=headers)).json()
     listed = await auth.get(f"{AUTH}/sessions", headers=bearer(second))
@@ -157,7 +157,10 @@ async def test_a_new_device_is_an_event_and_a_known_one_is_none(
 ) -> None:
     login = {"email": registration["email"], "password": registration["password"]}
     for _ in range(3):
-        headers = {"User-Agent": "telephone\t1.0", "X-Real-Ip": "203.0.113.99"}  # another address of the same network
+        headers = {
+            "User-Agent": "telephone\t1.0",
+            "X-Forwarded-For": "203.0.113.99",
+        }  # another address of the same network
         assert (await auth.post(f"{AUTH}/login", json=login, headers=headers)).status_code == 200
     events = await database.events.find({"type": "user.new-device"}).to_list()
     assert [event["data"]["userAgent"] for event in events] == ["telephone1.0"]
@@ -188,7 +191,7 @@ async def test_who_wants_no_letter_of_new_devices_gets_none_and_the_latest_wish_
         event = {"sequence": sequence, "data": {"user": user, "mail": {"newDevice": wanted, "weeklyReview": False}}}
         await container.resources.outbox.transaction(partial(container.accounts.take_preferences, event))
     login = {"email": registration["email"], "password": registration["password"]}
-    await auth.post(f"{AUTH}/login", json=login, headers={"User-Agent": "new", "X-Real-Ip": "192.0.2.1"})
+    await auth.post(f"{AUTH}/login", json=login, headers={"User-Agent": "new", "X-Forwarded-For": "192.0.2.1"})
     assert await database.letters.count_documents({"kind": "new-device"}) == letters
     assert await database.events.count_documents({"type": "user.new-device"}) == 1
 
@@ -198,7 +201,7 @@ async def test_no_more_than_twenty_devices_are_remembered(
 ) -> None:
     login = {"email": registration["email"], "password": registration["password"]}
     for number in range(22):
-        await auth.post(f"{AUTH}/login", json=login, headers={"X-Real-Ip": f"10.0.{number}.1"})
+        await auth.post(f"{AUTH}/login", json=login, headers={"X-Forwarded-For": f"10.0.{number}.1"})
     account = await database.accounts.find_one()
     assert account is not None
     assert [device["network"] for device in account["devices"]] == [f"10.0.{number}.0/24" for number in range(2, 22)]

@@ -5,45 +5,31 @@ import io
 import json
 import sqlite3
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from export_service.exports.hashing import RENDERING
 from export_service.renderers import RENDERERS, render
-from export_service.renderers.content import Content, Item, Layout
+from export_service.renderers.content import Content
 
 NOTED = Path(__file__).with_name("rendered.json")
-PLAIN = Item(
-    id="665f1c2e9b1d8a0012345601",
-    text="What is a container?",
-    answer="A process.\n\n- one\n- two",
-    difficulty="easy",
-    category="Docker",
-    key_points=[],
-    follow_ups=[],
-    is_pinned=False,
-    notes="",
-)
-RICH = Item(
-    id="665f1c2e9b1d8a0012345602",
-    text="Wie findet man 面接, συνέντευξη und собеседование?",
-    answer="With `casefold`:\n\n```python\ndef folded(text):\n\treturn text.casefold()\n```",
-    difficulty="hard",
-    category="Languages",
-    key_points=["`NFKC` first"],
-    follow_ups=["And Korean 면접?"],
-    is_pinned=True,
-    notes="=1+1",
-)
-
-
-def content(locale: str, paper: str) -> Content:
-    layout = Layout(locale=locale, paper=paper)
-    about = ("665f1c2e9b1d8a0012345600", "Größe", "SRE", "senior", ["Docker"], "2026-03-05T10:00:00Z")
-    return Content(*about, [PLAIN, RICH], layout)
+RICH: dict[str, Any] = {
+    "id": "665f1c2e9b1d8a0012345602",
+    "text": "Wie findet man 面接, συνέντευξη und собеседование?",
+    "answer": "With `casefold`:\n\n```python\ndef folded(text):\n\treturn text.casefold()\n```",
+    "difficulty": "hard",
+    "category": "Languages",
+    "key_points": ["`NFKC` first"],
+    "follow_ups": ["And Korean 면접?"],
+    "is_pinned": True,
+    "notes": "=1+1",
+}
+NewContent = Callable[..., Content]
 
 
 def stable(file: bytes) -> Iterator[bytes]:
@@ -63,17 +49,18 @@ def stable(file: bytes) -> Iterator[bytes]:
                 yield from (line.encode() for line in connection.iterdump())
 
 
-def digest(kind: str) -> str:
-    found = hashlib.sha256()
+def digest(kind: str, content: NewContent) -> str:
+    found, (plain,) = hashlib.sha256(), content().items
     for locale, paper in (("en", "a4"), ("ja", "letter")):
-        for part in stable(render(kind, content(locale, paper))):
+        session = content(title="Größe", locale=locale, paper=paper, items=[plain, replace(plain, **RICH)])
+        for part in stable(render(kind, session)):
             found.update(part)
     return found.hexdigest()
 
 
 @pytest.mark.parametrize("kind", RENDERERS)
-def test_what_a_renderer_writes_has_a_version(kind: str) -> None:
+def test_what_a_renderer_writes_has_a_version(kind: str, content: NewContent) -> None:
     noted = json.loads(NOTED.read_text())
-    found = {"rendering": RENDERING, kind: digest(kind)}
+    found = {"rendering": RENDERING, kind: digest(kind, content)}
     wanted = {"rendering": noted["rendering"], kind: noted["files"][kind]}
     assert found == wanted, "raise RENDERING in exports/hashing.py, then note what is found in tests/rendered.json"

@@ -3,6 +3,7 @@
 import asyncio
 import json
 import time
+from collections.abc import AsyncIterator
 from typing import Any
 
 import httpx
@@ -54,19 +55,22 @@ async def export_file(person: Person, session_id: str, kind: str) -> tuple[dict[
 async def events_of_job(person: Person, job_id: str, last_event_id: str | None = None) -> list[dict[str, Any]]:
     """The server-sent events of a job until the stream ends."""
     headers = {"Last-Event-ID": last_event_id} if last_event_id else {}
-    events: list[dict[str, Any]] = [{}]
     async with person.http.stream("GET", f"/api/v1/jobs/{job_id}/events", headers=headers) as stream:
         assert stream.status_code == 200
         assert stream.headers["content-type"].startswith("text/event-stream")
-        async for line in stream.aiter_lines():
-            name, _, value = line.partition(": ")
-            if not line and events[-1]:
-                events.append({})
-            elif name in {"id", "event"}:
-                events[-1][name] = value
-            elif name == "data":
-                events[-1]["data"] = json.loads(value)
-    return [event for event in events if event]
+        return [event async for event in events_of(stream)]
+
+
+async def events_of(stream: httpx.Response) -> AsyncIterator[dict[str, Any]]:
+    """The events of an open stream as they come: `id`, `event` and, from JSON, `data`."""
+    event: dict[str, Any] = {}
+    async for line in stream.aiter_lines():
+        name, _, value = line.partition(": ")
+        if not line and event:
+            yield event
+            event = {}
+        elif name in {"id", "event", "data"}:
+            event[name] = json.loads(value) if name == "data" else value
 
 
 async def _until(person: Person, path: str, unfinished: set[str]) -> dict[str, Any]:

@@ -1,7 +1,6 @@
 """Notifications through the gateway: what a person's own work brings, in the list and live; and their picture."""
 
 import asyncio
-import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
@@ -9,7 +8,7 @@ from typing import Any
 import httpx
 
 from intervai_shared.testing import NewPerson, Person
-from tests.e2e.support import PATIENCE_SECONDS, export_file, start_session, wait_for_job
+from tests.e2e.support import PATIENCE_SECONDS, events_of, export_file, start_session, wait_for_job
 
 PATH = "/api/v1/notifications"
 Event = dict[str, Any]
@@ -26,17 +25,6 @@ async def following(person: Person, last_id: str | None = None) -> AsyncIterator
         assert stream.status_code == 200
         assert stream.headers["content-type"].startswith("text/event-stream")
         yield events_of(stream)
-
-
-async def events_of(stream: httpx.Response) -> AsyncIterator[Event]:
-    event: Event = {}
-    async for line in stream.aiter_lines():
-        name, _, value = line.partition(": ")
-        if not line and event:
-            yield event
-            event = {}
-        elif name in {"id", "event", "data"}:
-            event[name] = json.loads(value) if name == "data" else value
 
 
 async def listed(person: Person, **params: Any) -> dict[str, Any]:

@@ -11,6 +11,8 @@ from typing import Any
 
 import httpx
 
+from tests.e2e.support import events_of
+
 QUESTIONS = 3
 #: The offline model knows ten questions of each, and nobody gets one twice.
 TOPICS = (
@@ -53,21 +55,10 @@ class Stream:
             async with self.http.stream("GET", self.path, headers=headers, timeout=60) as answer:
                 if answer.status_code != 200:
                     self.faults.append(str(answer.status_code))
-                async for event in _events(answer):
+                async for event in events_of(answer):
                     self.events.append(event)
         except httpx.HTTPError as error:
             self.faults.append(repr(error))
-
-
-async def _events(answer: httpx.Response) -> AsyncIterator[Event]:
-    event: Event = {}
-    async for line in answer.aiter_lines():
-        name, _, value = line.partition(": ")
-        if not line and event:
-            yield event
-            event = {}
-        elif name in {"id", "event", "data"}:
-            event[name] = json.loads(value) if name == "data" else value
 
 
 async def create(http: httpx.AsyncClient, content: Callable[[], bytes | AsyncIterator[bytes]]) -> httpx.Response:

@@ -28,7 +28,7 @@ async def guarded(start: Start) -> httpx.AsyncClient:
 
 def new_address() -> dict[str, str]:
     """The header in which the gateway tells the client's address, in a network that nobody else has."""
-    return {"X-Real-Ip": f"2001:{secrets.token_hex(2)}:{secrets.token_hex(2)}::1"}
+    return {"X-Forwarded-For": f"2001:{secrets.token_hex(2)}:{secrets.token_hex(2)}::1"}
 
 
 def wrong(email: str) -> dict[str, str]:

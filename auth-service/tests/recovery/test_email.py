@@ -219,9 +219,9 @@ async def test_letters_that_people_ask_for_are_limited_for_an_address_of_mail_an
     start: Start, path: str
 ) -> None:
     client, _ = await start(RATE_LIMIT_SCALE="1")
-    email, address = new_address(), {"X-Real-Ip": f"2001:db8::{secrets.token_hex(2)}"}
+    email, address = new_address(), {"X-Forwarded-For": f"2001:db8::{secrets.token_hex(2)}"}
     for spelling in (email, email.upper(), email, email, email):
-        headers = {"X-Real-Ip": f"2001:db8::{secrets.token_hex(2)}:1"}
+        headers = {"X-Forwarded-For": f"2001:db8::{secrets.token_hex(2)}:1"}
         assert (await client.post(path, json={"email": spelling}, headers=headers)).status_code == 202
     refused = await client.post(path, json={"email": email})
     assert (refused.status_code, refused.headers["ratelimit-limit"]) == (429, "5")

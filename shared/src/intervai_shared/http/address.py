@@ -16,4 +16,4 @@ def client_address(request: Request) -> str:
         if not covers(trusted, address):
             return address
     peer = request.client.host if request.client else "unknown"
-    return addresses[0] if addresses else request.headers.get("x-real-ip", peer)
+    return addresses[0] if addresses else peer
