@@ -1,0 +1,31 @@
+"""What a request costs the gateway, by what Traefik allocates: unlike its time that is the same on each machine."""
+
+import re
+from typing import Any
+
+REQUESTS = 200
+#: Some 50 KB of headers, contexts and copies; a buffer of a megabyte in one middleware is twenty times that.
+MOST_BYTES = 200_000
+
+
+def allocated(edge: Any) -> int:
+    """Bytes that Traefik has allocated since it started (Go's runtime.MemStats.TotalAlloc)."""
+    found = re.search(r"^go_memstats_alloc_bytes_total (\S+)$", edge.internal.get("/metrics").text, re.MULTILINE)
+    assert found
+    return int(float(found[1]))
+
+
+def test_a_request_sets_no_large_buffers_aside(edge: Any) -> None:
+    cost = {}
+    for method in ("GET", "PATCH"):
+        before = allocated(edge)
+        for _ in range(REQUESTS):
+            assert edge.public.request(method, "/api/v1/users/me").status_code == 200
+        cost[method] = (allocated(edge) - before) / REQUESTS
+    print({method: f"{size / 1000:.0f} KB" for method, size in cost.items()})  # noqa: T201
+    assert max(cost.values()) < MOST_BYTES
+
+
+def test_a_read_with_a_large_body_reaches_the_service_whole(edge: Any) -> None:
+    answers = [edge.public.request("GET", "/api/v1/users/me", content=b" " * size) for size in (1024, 1025, 100_000)]
+    assert [(answer.status_code, answer.json()["size"]) for answer in answers] == [(200, 1024), (200, 1025), (200, 100_000)]
