@@ -1,6 +1,7 @@
 """Redis that is silent, or has broken off: one command finds out, the others do not wait."""
 
 import asyncio
+import os
 from collections.abc import Awaitable, Callable
 from typing import Any
 
@@ -104,6 +105,8 @@ async def test_what_uvloop_says_of_a_closed_connection_is_a_lost_connection(
 
 
 async def test_the_connections_of_a_client_share_what_they_know(redis: Redis, monkeypatch: pytest.MonkeyPatch) -> None:
+    if os.environ.get("REDIS") == "cluster":
+        pytest.skip("a Cluster's connections know it by node, see messaging/topologies/test_cluster.py")
     assert await redis.ping()
     retry: Any = redis.get_connection_kwargs()["retry"]
     assert isinstance(retry, FailFast)
