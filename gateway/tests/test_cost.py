@@ -27,5 +27,6 @@ def test_a_request_sets_no_large_buffers_aside(edge: Any) -> None:
 
 
 def test_a_read_with_a_large_body_reaches_the_service_whole(edge: Any) -> None:
-    answers = [edge.public.request("GET", "/api/v1/users/me", content=b" " * size) for size in (1024, 1025, 100_000)]
-    assert [(answer.status_code, answer.json()["size"]) for answer in answers] == [(200, 1024), (200, 1025), (200, 100_000)]
+    for size in (1024, 1025, 100_000):
+        answer = edge.public.request("GET", "/api/v1/users/me", content=b" " * size)
+        assert (answer.status_code, answer.json()["size"]) == (200, size)
