@@ -13,11 +13,14 @@ again() {
     status=$(cat ".pytest_cache/$name.status")
     [ "$status" != 0 ] || return 0
     if [ "$status" != 1 ] || ! [ -s ".pytest_cache/$name/v/cache/lastfailed" ]; then
-        exit "$status"
+        return "$status"
     fi
     echo "once more, alone: what failed of $name"
     env $SUITE_EXEC .venv/bin/pytest -o "cache_dir=.pytest_cache/$name" --last-failed "$@"
 }
 
-again parts
-again suite tests
+# Both, also when the first fails again: so one run tells all that is wrong.
+code=0
+again parts || code=$?
+again suite tests || code=$?
+exit "$code"
