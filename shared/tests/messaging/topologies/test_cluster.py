@@ -98,8 +98,8 @@ async def test_who_only_listens_hears_again_after_a_node_has_died(
 
 @pytest.fixture
 def partial(topology: Topology) -> Iterator[None]:
-    """A node that is given up takes only its own slots along, until its replica has them: a busy machine may need longer
-    for a test than a node may be silent, and by default all of the Cluster is down then."""
+    """A node that is given up takes only its own slots along, until its replica has them. By default all of the Cluster
+    is down then, and on a busy machine a test may last longer than a node may be silent."""
     for node in topology.nodes:
         node.ask("CONFIG", "SET", "cluster-require-full-coverage", "no")
     yield
