@@ -14,7 +14,8 @@ from intervai_shared import context
 from intervai_shared import redis as redis_module
 from intervai_shared.messaging import outbox as module
 from intervai_shared.messaging.events.catalogue import Event
-from intervai_shared.messaging.outbox import Outbox, wake_channel
+from intervai_shared.messaging.outbox import Outbox
+from intervai_shared.messaging.wakes import outbox_channel
 from intervai_shared.models import Document
 from intervai_shared.mongo import Mongo, Session
 from intervai_shared.settings import ServiceSettings
@@ -94,7 +95,7 @@ async def test_the_relay_is_woken_after_the_commit(outbox: Outbox, mongo: Mongo,
         await outbox.add_job(session, "do_it", "jobs")
 
     async with redis.pubsub() as wake_ups:
-        await wake_ups.subscribe(wake_channel(service))
+        await wake_ups.subscribe(outbox_channel(service))
         assert (await wake_ups.get_message(timeout=5))["type"] == "subscribe"
         await outbox.transaction(body)
         assert (await wake_ups.get_message(timeout=5))["type"] == "message"

@@ -15,6 +15,7 @@ from intervai_shared.messaging import relay as module
 from intervai_shared.messaging.events.catalogue import Event
 from intervai_shared.messaging.outbox import Outbox
 from intervai_shared.messaging.relay import Relay
+from intervai_shared.messaging.wakes import queues_channel
 from intervai_shared.mongo import Mongo, Session
 from intervai_shared.settings import ServiceSettings
 from intervai_shared.tasks import keep_running
@@ -128,6 +129,22 @@ async def test_an_event_goes_to_every_subscriber_and_one_without_is_only_logged(
         (message,) = await queued("events", subscriber)
         assert (message.actor_name, message.args[0]["type"]) == ("apply_event", "thing.made")
     assert await office.mongo.db.events.count_documents({}) == 2
+
+
+async def test_the_workers_of_each_queue_that_has_got_something_are_woken_once_a_batch(
+    office: Office, eventually: Eventually, redis: Redis, service: str
+) -> None:
+    other = f"{service}-other"
+    await office.add(*range(5))
+    await office.add_event("thing.made")
+    async with redis.pubsub() as channel:
+        await channel.subscribe(queues_channel(service), queues_channel(other))
+        async with office.relay(thing_made=[service, other]):
+            await eventually(office.is_empty)
+        heard = [await channel.get_message(timeout=0.2) for _ in range(2 + 5)]  # two say that we have subscribed
+    told = [(each["channel"].decode(), each["data"].decode()) for each in heard if each and each["type"] == "message"]
+    jobs, events = [(queues_channel(service), queue) for queue in ("jobs", "events")]
+    assert sorted(told) == sorted([jobs, events, (queues_channel(other), "events")])
 
 
 async def test_a_lost_wake_up_costs_only_the_time_of_a_poll(

@@ -75,6 +75,8 @@ class PasswordService:
         letter = await self._letters.open(token, "reset-password")
         await asyncio.to_thread(check_password, new, letter["to"], FIELD)
         new_hash = await self._passwords.hash(new)
+        # Once more: of many uses at once, those that came too late need not wait for each other in transactions.
+        letter = await self._letters.open(token, "reset-password")
         user, to = letter["user"], letter["to"]
 
         async def effect(session: Session) -> None:

@@ -9,7 +9,6 @@ import dramatiq
 import redis
 from dramatiq import Consumer, Message
 from dramatiq.brokers.redis import RedisBroker
-from dramatiq.common import dq_name
 from dramatiq.middleware import AgeLimit, CurrentMessage, Middleware, Retries, TimeLimit, TimeLimitExceeded
 from redis.backoff import NoBackoff
 from redis.retry import Retry
@@ -17,6 +16,8 @@ from redis.retry import Retry
 from intervai_shared.errors import OUTAGES
 from intervai_shared.jobs import GaveUpError
 from intervai_shared.logs import log
+from intervai_shared.messaging.consuming import WokenConsumer
+from intervai_shared.messaging.wakes import QueueWakes
 from intervai_shared.redis import connect_blocking
 from intervai_shared.settings import ProcessSettings
 
@@ -33,8 +34,6 @@ HEARTBEAT_TIMEOUT_MS = 30_000
 DEAD_MESSAGE_TTL_MS = 60_000
 #: Seconds between two tries to enqueue while Redis does not answer.
 ENQUEUE_SECONDS = 1.0
-#: Milliseconds between two looks for retries whose time has come.
-RETRIES_LOOK_MS = 1_000
 #: Commands out of a million that also look for dead workers (the default, 1,000, finds them too late).
 MAINTENANCE_CHANCE = 20_000
 
@@ -61,8 +60,9 @@ class WorkerBroker(RedisBroker):
     def __init__(self, **options: Any) -> None:
         super().__init__(**options)  # type: ignore[no-untyped-call]
         self._consumed: set[str] = set()
+        self.wakes = QueueWakes()
 
-    def consume(self, queue_name: str, prefetch: int = 1, timeout: int = 5000) -> Consumer:
+    def consume(self, queue_name: str, prefetch: int = 1, timeout: int = 0) -> Consumer:  # noqa: ARG002
         """A consumer; a second one of a queue is made after a connection error.
 
         Then nobody here knows any more what the first had fetched: retries that wait for their time, or messages whose
@@ -70,7 +70,7 @@ class WorkerBroker(RedisBroker):
         what belongs to the old one comes back with the heartbeat time-out. What is still at work here comes twice.
 
         Of a bulk queue it fetches half as much: the other half of the worker's threads is always there for the rest.
-        The queue of retries, which wait for seconds, is looked at once a second, others as often as the worker says.
+        It waits for wake-ups, and `timeout` has no meaning.
         """
         if queue_name in self._consumed:
             self._consumed.clear()
@@ -78,18 +78,19 @@ class WorkerBroker(RedisBroker):
         self._consumed.add(queue_name)
         if is_bulk(queue_name):
             prefetch = max(1, prefetch // 2)
-        if queue_name == dq_name(queue_name):
-            timeout = max(timeout, RETRIES_LOOK_MS)
-        return super().consume(queue_name, prefetch, timeout)
+        return WokenConsumer(self, queue_name, prefetch, self.wakes)
 
     def enqueue(self, message: Message[Any], *, delay: int | None = None) -> Message[Any]:
         """Enqueues a retry, or a delayed message that is due; waits for Redis, since Dramatiq would drop it."""
         while True:
             try:
-                return super().enqueue(message, delay=delay)
+                enqueued = super().enqueue(message, delay=delay)
             except (redis.ConnectionError, redis.TimeoutError) as error:
                 log.warning("message not enqueued, tries again", messageId=message.message_id, error=repr(error))
                 time.sleep(ENQUEUE_SECONDS)
+            else:
+                self.wakes.of(enqueued.queue_name).set()
+                return enqueued
 
 
 def publisher(settings: ProcessSettings, service: str) -> RedisBroker:

@@ -9,16 +9,15 @@ import struct
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any, TypeVar
 
-import redis.exceptions
 from bson import ObjectId
 from pymongo import ASCENDING, DESCENDING, IndexModel
 from pymongo.errors import BulkWriteError, DuplicateKeyError
 from redis.asyncio import Redis
 
 from intervai_shared import context
-from intervai_shared.logs import log
 from intervai_shared.messaging.broker import in_bulk
 from intervai_shared.messaging.events.catalogue import Event, wire
+from intervai_shared.messaging.wakes import outbox_channel, wake
 from intervai_shared.models import Document, utc_now
 from intervai_shared.mongo import Mongo, Session, to_be_retried
 
@@ -48,11 +47,6 @@ INDEXES = {
 T = TypeVar("T")
 
 
-def wake_channel(service: str) -> str:
-    """The Redis channel that tells the relay of a service that its outbox has something."""
-    return f"{service}:outbox"
-
-
 class Outbox:
     """Adds messages to a transaction."""
 
@@ -65,10 +59,7 @@ class Outbox:
         """Runs `body` in a transaction, then wakes the relay. A wake-up that fails costs only the relay's poll time.
         `patience`: for one of thousands of documents, see `Mongo.transaction`."""
         result = await self._mongo.transaction(body, patience)
-        try:
-            await self._redis.publish(wake_channel(self._service), b"")
-        except redis.exceptions.RedisError as error:
-            log.warning("relay not woken, it will find the message by itself", error=repr(error))
+        await wake(self._redis, outbox_channel(self._service))
         return result
 
     async def add_job(self, session: Session, actor: str, queue: str, *args: Any, bulk: bool = False) -> None:

@@ -18,14 +18,14 @@ from redis.asyncio.client import PubSub
 
 from intervai_shared.messaging import broker, rewind
 from intervai_shared.messaging.leader import Leader
-from intervai_shared.messaging.outbox import wake_channel
 from intervai_shared.messaging.rewind import Rewind
+from intervai_shared.messaging.wakes import outbox_channel, queues_channel, wake
 from intervai_shared.models import Document, utc_now
 from intervai_shared.mongo import Database
 from intervai_shared.settings import ServiceSettings
 
 #: Longest time that a message waits when its wake-up was lost.
-POLL_SECONDS = 0.5
+POLL_SECONDS = 1.0
 #: One relay of a service works at a time, so that order holds; when it dies another takes over after this.
 LEADER_SECONDS = 5.0
 BATCH = 100
@@ -53,7 +53,7 @@ class Relay:
     async def run(self) -> None:
         """Works until cancelled. Raises what Mongo or Redis raise; call it again then."""
         async with self._redis.pubsub() as wake_ups:
-            await wake_ups.subscribe(wake_channel(self._service))
+            await wake_ups.subscribe(outbox_channel(self._service))
             try:
                 await self._work(wake_ups)
             finally:
@@ -75,18 +75,22 @@ class Relay:
         pending = await self._as_of_one_moment.find({"state": "pending"}).sort("_id", 1).limit(BATCH).to_list()
         if not pending:
             return False
-        await asyncio.to_thread(self._enqueue, pending)
+        for target, queue in await asyncio.to_thread(self._enqueue, pending):
+            await wake(self._redis, queues_channel(target), queue)
         ids, now = [message["_id"] for message in pending], utc_now()
         await self._rewind.mark(now)
         done = {"$set": {"state": "published", "publishedAt": now}}
         await self._outbox.update_many({"_id": {"$in": ids}}, done)
         return len(pending) == BATCH
 
-    def _enqueue(self, pending: Sequence[Document]) -> None:
+    def _enqueue(self, pending: Sequence[Document]) -> set[tuple[str, str]]:
+        """The services and queues that have got something."""
+        queues = set()
         for stored in pending:
             for target in self._targets(stored):
-                self._brokers[target].enqueue(_message(stored))
+                queues.add((target, self._brokers[target].enqueue(_message(stored)).queue_name))
             PUBLISHED.labels(stored["kind"], stored["name"]).inc()
+        return queues
 
     def _targets(self, stored: Document) -> Sequence[str]:
         return [self._service] if stored["kind"] == "job" else self._subscribers.get(stored["name"], ())

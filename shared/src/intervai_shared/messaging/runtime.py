@@ -18,6 +18,7 @@ from intervai_shared.messaging.events.catalogue import Catalogue
 from intervai_shared.messaging.queues import QueueLengths
 from intervai_shared.messaging.relay import Relay
 from intervai_shared.messaging.sweep import JobSweep
+from intervai_shared.messaging.wakes import QueueWakes
 from intervai_shared.resources import Container
 from intervai_shared.scheduling.schedules import TELL_SECONDS, ScheduleBook
 from intervai_shared.settings import ServiceSettings
@@ -47,8 +48,9 @@ class Runtime(AsyncIO, Generic[SettingsT, ContainerT]):
         self.schedules: dict[str, str] = {}
         self.container: ContainerT
 
-    def open(self) -> None:
-        """Before the worker starts, since Dramatiq would swallow what this raises and let it take messages."""
+    def open(self, wakes: QueueWakes) -> None:
+        """Before the worker starts, since Dramatiq would swallow what this raises and let it take messages. `wakes`:
+        what the worker's consumers wait at."""
         thread = EventLoopThread(self.logger)
         thread.daemon = True  # the process must end even when the loop does not
         thread.loop.close()
@@ -56,7 +58,7 @@ class Runtime(AsyncIO, Generic[SettingsT, ContainerT]):
         thread.start(timeout=5.0)
         set_event_loop_thread(thread)
         try:
-            thread.run_coroutine(self._open())
+            thread.run_coroutine(self._open(wakes))
         except BaseException:
             thread.stop()  # type: ignore[no-untyped-call]
             raise
@@ -71,11 +73,13 @@ class Runtime(AsyncIO, Generic[SettingsT, ContainerT]):
         finally:
             super().after_worker_shutdown(broker, worker)  # type: ignore[no-untyped-call]
 
-    async def _open(self) -> None:
+    async def _open(self, wakes: QueueWakes) -> None:
         self.container = await self._stack.enter_async_context(self._open_container(self._settings))
         resources = self.container.resources
         relay = Relay(self._settings, resources.mongo.db, resources.redis, self._subscribers)
         await self._stack.enter_async_context(keep_running("relay", relay.run))
+        listen = lambda: wakes.listen(resources.redis, self._settings.service)  # noqa: E731
+        await self._stack.enter_async_context(keep_running("wake-ups", listen))
         if self._settings.kafka_bootstrap_servers:
             kafka = importlib.import_module("intervai_shared.messaging.kafka")  # few need its client
             sink = kafka.KafkaSink(self._settings, resources.mongo.db, resources.redis, self._events)

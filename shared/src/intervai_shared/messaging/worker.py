@@ -13,6 +13,7 @@ import dramatiq
 from intervai_shared import logs
 from intervai_shared.logs import log
 from intervai_shared.messaging import broker
+from intervai_shared.messaging.consuming import JobWorker
 from intervai_shared.messaging.events.catalogue import Catalogue
 from intervai_shared.messaging.events.projections import Projection
 from intervai_shared.messaging.failures import FailureMiddleware
@@ -118,13 +119,11 @@ class ServiceWorker(Generic[SettingsT, ContainerT]):
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: stop.set())
         try:
-            self._runtime.open()
+            self._runtime.open(self._broker.wakes)
         except Exception:
             log.exception("cannot start")
             sys.exit(1)
-        worker = dramatiq.Worker(self._broker, worker_threads=self._threads, worker_timeout=200)
-        # What a worker has fetched but not begun waits for it alone. What it works at counts too, so not fewer either.
-        worker.queue_prefetch = self._threads
+        worker = JobWorker(self._broker, self._threads)
         self._broker.emit_after("process_boot")  # starts the clock of the time limit
         worker.start()
         log.info("worker started", threads=self._threads)
