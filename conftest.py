@@ -4,10 +4,12 @@ import json
 import os
 import secrets
 import signal
+import tempfile
 from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import certifi
 import httpx
 import pytest
 from bson import ObjectId
@@ -18,6 +20,9 @@ from intervai_shared.shard_checks import Sharding, ShardWatch
 from intervai_shared.testing import NewPerson, Person
 
 PASSWORD = "correct horse battery"
+#: A file for one certificate; it goes with this process.
+AUTHORITY = tempfile.NamedTemporaryFile("w", suffix=".pem")  # noqa: SIM115
+END = "-----END CERTIFICATE-----\n"
 
 
 #: Sees the commands of every Mongo client that is made in this process, but for those that a test makes with listeners
@@ -33,6 +38,11 @@ def pytest_configure() -> None:
     """Stops early, and says why, when there is no suite to test against."""
     if "GATEWAY_URL" not in os.environ:
         pytest.exit('These tests need a running suite: `make test`, or `make test ARGS="qa-service/tests -k pin"`.', 4)
+    # Each client of httpx reads the certificates of all authorities, which takes longer than most requests. These tests
+    # meet none of them, nor do the processes that they start.
+    AUTHORITY.write(certifi.contents().partition(END)[0] + END)
+    AUTHORITY.flush()
+    os.environ["SSL_CERT_FILE"] = AUTHORITY.name
     # A shell lets what it starts in the background ignore Ctrl-C, and so would the processes that tests interrupt.
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
@@ -96,21 +106,62 @@ def redis_beside(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[
         yield lambda _: own.url
 
 
+class Databases:
+    """A database for the tests of each folder of the top level, which each finds empty.
+
+    Its indexes stay: to make those of a service anew takes half a second, longer than most tests. A test that adds one
+    of its own takes it away, or drops the collection.
+    """
+
+    def __init__(self, client: MongoClient[Any]) -> None:
+        self._client = client
+        self._names: dict[str, str] = {}
+
+    def of(self, folder: str) -> str:
+        """Its name, made when first asked for."""
+        return self._names.setdefault(folder, f"test_{secrets.token_hex(6)}")
+
+    def empty(self, name: str) -> None:
+        """Makes it so for the next test."""
+        # A process that a test has killed in a transaction leaves it open, and what would delete what it has written
+        # waits for it. Others' transactions are tried again by their drivers.
+        self._client.admin.command("killAllSessions", [])
+        database = self._client[name]
+        for collection in database.list_collection_names():
+            if database[collection].find_one({}, {"_id": True}):
+                database[collection].delete_many({})
+
+    def drop(self) -> None:
+        """All of them."""
+        self._client.admin.command("killAllSessions", [])  # the engine stands still when it drops what one has written
+        for name in self._names.values():
+            self._client.drop_database(name)
+
+
+@pytest.fixture(scope="session")
+def databases() -> Iterator[Databases]:
+    with MongoClient[Any](os.environ["MONGO_URI"]) as client:
+        made = Databases(client)
+        yield made
+        made.drop()
+
+
 @pytest.fixture
-def own_database(monkeypatch: pytest.MonkeyPatch, redis_beside: Callable[[int], str]) -> Iterator[str]:
-    """Settings in the environment for a service inside the test process: a database of the test's own, and a Redis
+def own_database(
+    request: pytest.FixtureRequest,
+    databases: Databases,
+    monkeypatch: pytest.MonkeyPatch,
+    redis_beside: Callable[[int], str],
+) -> Iterator[str]:
+    """Settings in the environment for a service inside the test process: a database for itself, empty, and a Redis
     beside the suite's, so that the running suite's workers see nothing of it."""
-    name = f"test_{secrets.token_hex(6)}"
+    name = databases.of(request.path.relative_to(request.config.rootpath).parts[0])
     monkeypatch.setenv("MONGO_DATABASE", name)
     monkeypatch.setenv("REDIS_URL", redis_beside(1))
     monkeypatch.setenv("SERVICE_CLIENT_ID", "export-service")
     monkeypatch.setenv("SERVICE_CLIENT_SECRET", _secret_of("export-service"))
     yield name
-    with MongoClient[Any](os.environ["MONGO_URI"]) as client:
-        # A process that a test has killed in a transaction leaves it open, and the embedded engine stands still when it
-        # drops what such a transaction has written. Others' transactions are tried again by their drivers.
-        client.admin.command("killAllSessions", [])
-        client.drop_database(name)
+    databases.empty(name)
 
 
 def _secret_of(service: str) -> str:

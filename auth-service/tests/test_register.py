@@ -90,6 +90,7 @@ async def test_an_account_whose_event_cannot_be_written_is_not_stored(
     assert (await auth.post(PATH, json=registration)).is_error
     assert await database.accounts.count_documents({}) == 0
     assert await database.outbox.count_documents({}) == 0
+    await database.events.drop()
 
 
 async def test_one_address_has_one_account_whatever_the_case(

@@ -7,7 +7,6 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-import certifi
 import httpx
 import pytest
 from bson import ObjectId
@@ -148,15 +147,6 @@ class Provider:
         writer.close()
 
 
-@pytest.fixture(scope="session")
-def one_certificate(tmp_path_factory: pytest.TempPathFactory) -> str:
-    """A file with one authority. To load all of them for each HTTP client would be most of a test's time, and
-    nothing here speaks TLS."""
-    file = tmp_path_factory.mktemp("tls") / "ca.pem"
-    file.write_text(certifi.contents().partition("-----END CERTIFICATE-----\n")[0] + "-----END CERTIFICATE-----\n")
-    return str(file)
-
-
 @pytest.fixture
 async def provider(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Provider]:
     """The provider that OPENAI_BASE_URL names."""
@@ -169,10 +159,7 @@ async def provider(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Provider]:
 
 
 @pytest.fixture
-def settings(
-    own_database: str, provider: Provider, one_certificate: str, monkeypatch: pytest.MonkeyPatch
-) -> QaSettings:
-    monkeypatch.setenv("SSL_CERT_FILE", one_certificate)
+def settings(own_database: str, provider: Provider, monkeypatch: pytest.MonkeyPatch) -> QaSettings:
     # One test's questions must not come to another: those of the cache switch it on, with wishes of their own.
     monkeypatch.setenv("GENERATION_CACHE_SECONDS", "0")
     return load_settings(QaSettings)

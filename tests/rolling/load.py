@@ -10,7 +10,7 @@ import secrets
 import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from contextlib import aclosing
+from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -19,7 +19,7 @@ import httpx
 #: Seconds until a request without an answer counts as failed: long, since a busy machine is no failure.
 PATIENCE_SECONDS = 60.0
 #: Requests that are open at most. Past it arrivals wait, so that a machine too slow for the rate only lowers it.
-MOST_OPEN = 400
+MOST_OPEN = 100
 SESSION = {"role": "Backend engineer", "experience": "senior", "topics": ["Python"], "generate": False}
 
 
@@ -73,14 +73,30 @@ def mix(tokens: Sequence[str]) -> Iterator[Request]:
         yield Request("PUT", "/api/v1/users/me/preferences", token, 200, wish)
 
 
+def reads(tokens: Sequence[str]) -> Iterator[Request]:
+    """For ever: reads that cost little, so that more of them fit on a machine; four of ten go to qa-service."""
+    for token in itertools.cycle(tokens):
+        for path in ("/api/v1/analytics/trending", "/api/v1/users/me", "/.well-known/jwks.json") * 3:
+            yield Request("GET", path, token)
+        yield Request("GET", "/api/v1/sessions?limit=5", token)
+
+
+#: By the names that the bench takes.
+MIXES = {"all": mix, "reads": reads}
+
+
 class Load:
-    """Sends `rate` requests a second of the mix to the gateway at `url`, until `stop` is called. `result` is what comes
+    """Sends `rate` requests a second of a mix to the gateway at `url`, until `stop` is called. `result` is what comes
     of those that are sent from now on."""
 
-    def __init__(self, url: str, tokens: Sequence[str], rate: float) -> None:
-        limits = httpx.Limits(max_connections=None, max_keepalive_connections=100)
-        self._http = httpx.AsyncClient(base_url=url, timeout=PATIENCE_SECONDS, limits=limits, verify=False)  # noqa: S501
-        self._requests = mix(tokens)
+    def __init__(self, url: str, tokens: Sequence[str], rate: float, of: str = "all") -> None:
+        # One for each person: for each request httpx asks every open connection of its pool whether it still is one.
+        limits = httpx.Limits(max_connections=None, max_keepalive_connections=MOST_OPEN // len(tokens))
+        self._https = {
+            token: httpx.AsyncClient(base_url=url, timeout=PATIENCE_SECONDS, limits=limits, verify=False)  # noqa: S501
+            for token in tokens
+        }
+        self._requests = MIXES[of](tokens)
         self._rate = rate
         self._stopped = asyncio.Event()
         self._open = asyncio.Semaphore(MOST_OPEN)
@@ -107,31 +123,36 @@ class Load:
 
     async def run(self) -> Result:
         """Returns when it was stopped and everything has its answer."""
-        async with aclosing(self._http), asyncio.TaskGroup() as tasks:
+        async with AsyncExitStack() as clients, asyncio.TaskGroup() as tasks:
+            for http in self._https.values():
+                await clients.enter_async_context(http)
             began = time.monotonic()
             for number in itertools.count():
                 if (wait := began + number / self._rate - time.monotonic()) > 0:
                     await asyncio.sleep(wait)
-                async with self._open:
-                    pass
+                await self._open.acquire()
                 if self._stopped.is_set():
                     break
-                tasks.create_task(self._send(next(self._requests), self.result))
+                tasks.create_task(self._send(next(self._requests), self.result)).add_done_callback(self._end)
                 self.result.sent += 1
             self.result.ended = time.monotonic()
         return self.result
+
+    def _end(self, _: asyncio.Task[None]) -> None:
+        self._open.release()
 
     async def _send(self, request: Request, result: Result) -> None:
         headers = {"Authorization": f"Bearer {request.token}"}
         if request.method == "POST":
             headers["Idempotency-Key"] = secrets.token_hex(8)
         route, began = f"{request.method} {request.path}", time.monotonic()
-        async with self._open:
-            try:
-                answer = await self._http.request(request.method, request.path, json=request.body, headers=headers)
-            except httpx.HTTPError as error:
-                result.failures[f"{route}: {type(error).__name__}"] += 1
-                return
+        try:
+            answer = await self._https[request.token].request(
+                request.method, request.path, json=request.body, headers=headers
+            )
+        except httpx.HTTPError as error:
+            result.failures[f"{route}: {type(error).__name__}"] += 1
+            return
         if answer.status_code != request.status:
             result.failures[f"{route}: {answer.status_code} {answer.text[:200]}"] += 1
             return

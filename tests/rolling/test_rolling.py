@@ -24,8 +24,10 @@ from tests.rolling.load import Load, Result
 from tests.rolling.people import QUESTIONS, SLOW_SECONDS, Jobs, Stream, Uploads
 
 #: Requests a second, and the share of what the machine carries when it is busy with other things: too much load fails
-#: requests by itself. `make bench TARGET=rolling` measures with 300.
-RATE, SHARE = 40, 0.2
+#: requests by itself. So two cores come to some 20 a second here; `make bench TARGET=rolling` measures with 300.
+RATE, SHARE = 300, 0.2
+#: Seconds between two generations, as a multiple of the time between two requests; and its bounds.
+PAUSE, LEAST_PAUSE, MOST_PAUSE = 40, 1.0, 5.0
 #: Seconds after which what has not been told live counts as lost.
 PATIENCE_SECONDS = 60
 #: Rolled with two instances, and with one.
@@ -77,7 +79,8 @@ async def command(*words: str) -> str:
 async def rolled_under_load(suite: Suite) -> Outcome:
     async with people(4) as (first, second, third, fourth):
         load = Load(os.environ["GATEWAY_URL"], [token_of(first), token_of(second)], RATE)
-        pause = min(5.0, RATE / await load.find_rate(SHARE, RATE))
+        rate = await load.find_rate(SHARE, RATE)
+        pause = min(MOST_PAUSE, max(LEAST_PAUSE, PAUSE / rate))
         jobs, uploads = Jobs(third, pause), Uploads(os.environ["INTERNAL_GATEWAY_URL"], token_of(fourth))
         notifications, over = Stream(third, "/api/v1/notifications/stream"), asyncio.Event()
         listening = asyncio.create_task(notifications.follow())

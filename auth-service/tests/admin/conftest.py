@@ -23,9 +23,9 @@ def with_token(client: httpx.AsyncClient, token: str) -> httpx.AsyncClient:
 
 
 @pytest.fixture(autouse=True)
-def own_stream(own_database: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def own_stream(monkeypatch: pytest.MonkeyPatch) -> None:
     """So that nothing of other tests is known here."""
-    monkeypatch.setattr("intervai_shared.auth.revocations.STREAM", f"{own_database}:revocations")
+    monkeypatch.setattr("intervai_shared.auth.revocations.STREAM", f"test-{secrets.token_hex(6)}:revocations")
 
 
 @pytest.fixture

@@ -12,6 +12,7 @@ from redis.asyncio import Redis
 
 from auth_service.container import AuthContainer
 from auth_service.sessions.devices import KnownDevices
+from intervai_shared.auth import revocations
 from intervai_shared.auth.principal import User
 from intervai_shared.mongo import Database
 
@@ -116,9 +117,9 @@ async def test_locking_twice_is_said_once_and_ends_again_what_there_is(
     for reason in ("first", "second"):
         answer = await admin.post(f"{path}/lock", json={"reason": reason})
         assert (answer.status_code, answer.json()["lockReason"]) == (200, "first")
-        revoked = await redis.xrevrange(f"{database.name}:revocations", count=1)
+        revoked = await redis.xrevrange(revocations.STREAM, count=1)
         assert revoked[0][1] == {b"uid": someone["user"]["id"].encode()}
-        await redis.delete(f"{database.name}:revocations")
+        await redis.delete(revocations.STREAM)
     for _ in range(2):
         assert (await admin.post(f"{path}/unlock")).status_code == 200
     events = [entry["event"] async for entry in database.audit.find({"user": ObjectId(someone["user"]["id"])})]

@@ -1,6 +1,7 @@
 """The keys of a process, in a database without a key, on a clock of ours."""
 
 import datetime as dt
+import secrets
 import time
 from collections.abc import AsyncIterator
 from typing import Any
@@ -71,9 +72,9 @@ def keys(mongo: Mongo) -> KeyRepository:
 
 
 @pytest.fixture
-def revocations(redis: Redis, monkeypatch: pytest.MonkeyPatch, own_database: str) -> Revocations:
+def revocations(redis: Redis, monkeypatch: pytest.MonkeyPatch) -> Revocations:
     """On a stream of the test's own."""
-    monkeypatch.setattr("intervai_shared.auth.revocations.STREAM", f"{own_database}:revocations")
+    monkeypatch.setattr("intervai_shared.auth.revocations.STREAM", f"test-{secrets.token_hex(6)}:revocations")
     return Revocations(redis, 600)
 
 

@@ -156,7 +156,7 @@ def test_roll_says_what_it_can_roll(suite: Suite) -> None:
 
 @pytest.mark.timeout(120)
 def test_a_command_gets_the_settings_of_the_running_suite_or_of_one_service(
-    suite: Suite, capfd: pytest.CaptureFixture[str]
+    suite: Suite, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     show = ["--", sys.executable, "-c", "import os; print(os.environ.get('MONGO_DATABASE'), os.environ['MONGO_URI'])"]
     with pytest.raises(SuiteError, match="no suite runs"):
@@ -169,6 +169,11 @@ def test_a_command_gets_the_settings_of_the_running_suite_or_of_one_service(
     assert execute.beside_running_suite(show, suite, None) == 0
     assert capfd.readouterr().out == f"None {address}\n"
     assert execute.beside_running_suite(["--", "sh", "-c", "exit 3"], suite, None) == 3
+    # What it is told itself, and what the suite has been told only there.
+    monkeypatch.setenv("RATE", "7")
+    monkeypatch.setenv("MONGO_URI", "mongodb://elsewhere.invalid")
+    assert execute.beside_running_suite(["--", "sh", "-c", 'echo "$RATE $MONGO_URI"'], suite, None) == 0
+    assert capfd.readouterr().out == f"7 {address}\n"
 
 
 @pytest.mark.timeout(180)

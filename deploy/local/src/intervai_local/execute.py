@@ -61,7 +61,8 @@ def run(command: list[str], suite: Suite, service: str | None = None) -> int:
     made = environment.suite(plan.caller, plan.ports, plan.secrets)
     if service:
         made = environment.service(service, plan.caller, plan.ports, plan.secrets)
-    settings = made | {"STATE_DIR": str(suite.state.root)}
+    # What the caller of this command has set reaches it too (a bench's RATE=…), but changes nothing of the suite's.
+    settings = environment.caller() | made | {"STATE_DIR": str(suite.state.root)}
     try:
         process = subprocess.Popen(command, env=settings)  # noqa: S603
     except OSError as error:
