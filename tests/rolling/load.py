@@ -125,7 +125,7 @@ class Load:
         """Returns when it was stopped and everything has its answer."""
         async with AsyncExitStack() as clients, asyncio.TaskGroup() as tasks:
             for http in self._https.values():
-                await clients.enter_async_context(http)
+                clients.push_async_callback(http.aclose)
             began = time.monotonic()
             for number in itertools.count():
                 if (wait := began + number / self._rate - time.monotonic()) > 0:
