@@ -1,6 +1,7 @@
 """The review queue: what comes back when, and what a rating changes."""
 
 import asyncio
+from collections import Counter
 from collections.abc import Awaitable, Callable
 from datetime import UTC, timedelta
 from typing import Any
@@ -113,11 +114,10 @@ async def test_reviews_at_the_same_time_count_once_each_one_after_the_other(
     db = container.resources.mongo.db
     log = await db.review_log.find().to_list()
     assert sorted(entry["rating"] for entry in log) == [1, 2, 3, 4]
-    # Each began where another had ended: it is a chain.
-    befores = {str(entry["before"]) for entry in log}
-    afters = {str(entry["after"]) for entry in log}
-    assert len(befores) == len(afters) == 4
-    assert len(befores & afters) == 3
+    # Each began where another had ended, but for the first: it is a chain. A card may come to the same state twice.
+    befores = Counter(str(entry["before"]) for entry in log)
+    afters = Counter(str(entry["after"]) for entry in log)
+    assert (befores - afters).total() == (afters - befores).total() == 1
     events = await db.events.find({"type": "question.reviewed"}).sort("sequence").to_list()
     assert [event["sequence"] for event in events] == [1, 2, 3, 4]
 
