@@ -107,9 +107,9 @@ def redis_beside(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[
 
 
 class Databases:
-    """A database for the tests of each folder of the top level, which each finds empty.
+    """A database for the tests of each service, which each finds empty, and one of its own for each other test.
 
-    Its indexes stay: to make those of a service anew takes half a second, longer than most tests. A test that adds one
+    A service's indexes stay: to make them anew takes half a second, longer than most tests. A test that adds one
     of its own takes it away, or drops the collection.
     """
 
@@ -118,14 +118,18 @@ class Databases:
         self._names: dict[str, str] = {}
 
     def of(self, folder: str) -> str:
-        """Its name, made when first asked for."""
-        return self._names.setdefault(folder, f"test_{secrets.token_hex(6)}")
+        """The name of that for a test in this folder of the top level."""
+        new = f"test_{secrets.token_hex(6)}"
+        return self._names.setdefault(folder, new) if folder.endswith("-service") else new
 
     def empty(self, name: str) -> None:
-        """Makes it so for the next test."""
+        """Makes it so for the next test of the service; drops a test's own."""
         # A process that a test has killed in a transaction leaves it open, and what would delete what it has written
         # waits for it. Others' transactions are tried again by their drivers.
         self._client.admin.command("killAllSessions", [])
+        if name not in self._names.values():
+            self._client.drop_database(name)
+            return
         database = self._client[name]
         for collection in database.list_collection_names():
             if database[collection].find_one({}, {"_id": True}):

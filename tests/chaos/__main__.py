@@ -17,6 +17,7 @@ from rich.console import Console
 
 from intervai_local.state import State
 from tests.chaos import report
+from tests.chaos.client import PATIENCE_SECONDS
 from tests.chaos.faults import KINDS, Injector, wake_all
 from tests.chaos.ledger import Ledger
 from tests.chaos.reconcile import check, counted
@@ -42,6 +43,9 @@ def parse(arguments: list[str]) -> argparse.Namespace:
     parser.add_argument(
         "--settle", type=float, default=240.0, metavar="SECONDS", help="what has not ended then is stuck"
     )
+    parser.add_argument(
+        "--patience", type=float, default=PATIENCE_SECONDS, metavar="SECONDS", help="until a request is given up"
+    )
     parser.add_argument("--kinds", default=",".join(KINDS), help="kinds of faults")
     parser.add_argument("--victims", default="", help="instances; all by default")
     parser.add_argument("--report", type=Path, metavar="FILE", help="write a Markdown page")
@@ -58,7 +62,7 @@ async def chaos(options: argparse.Namespace, console: Console) -> Run:
     def is_due() -> bool:
         return len(ledger.requests) < int(options.requests) * injector.progress + SLACK or ledger.idle > TRICKLE_SECONDS
 
-    crowd = Crowd(os.environ["GATEWAY_URL"], ledger, options.people, options.seed, is_due)
+    crowd = Crowd(os.environ["GATEWAY_URL"], ledger, options.people, options.seed, is_due, options.patience)
     console.print(f"seed {options.seed}: {options.faults} faults on {len(injector.processes)} processes")
     started = time.monotonic()
     watching = asyncio.create_task(_tell(injector, ledger, console))

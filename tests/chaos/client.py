@@ -21,14 +21,22 @@ LONGEST_PAUSE_SECONDS = 3.0
 
 
 class Person:
-    """One person with an account, who does one thing at a time."""
+    """One person with an account, who does one thing at a time, and gives up what has no definite answer after
+    `patience` seconds."""
 
-    def __init__(self, http: httpx.AsyncClient, ledger: Ledger, random_source: random.Random) -> None:
+    def __init__(
+        self,
+        http: httpx.AsyncClient,
+        ledger: Ledger,
+        random_source: random.Random,
+        patience: float = PATIENCE_SECONDS,
+    ) -> None:
         self.http = http
         self.ledger = ledger
         self.random = random_source
         self.email = f"chaos-{secrets.token_hex(8)}@example.com"
         self.password = secrets.token_hex(8)
+        self._patience = patience
         self._token = ""
 
     async def register(self) -> bool:
@@ -73,7 +81,7 @@ class Person:
 
     async def _until_definite(self, request: Request, method: str, path: str, body: dict[str, Any] | None) -> None:
         started = time.monotonic()
-        while time.monotonic() - started < PATIENCE_SECONDS:
+        while time.monotonic() - started < self._patience:
             answer = await self._try(request, method, path, body)
             request.seconds = time.monotonic() - started
             if answer is not None and _is_definite(answer):

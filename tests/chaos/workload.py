@@ -199,14 +199,17 @@ class Journey:
 
 class Crowd:
     """`people` persons at a time, new ones for those who leave. `is_due` says whether one more request is to be made
-    now, so that the requests spread over the faults."""
+    now, so that the requests spread over the faults. `patience` is that of `Person`."""
 
-    def __init__(self, url: str, ledger: Ledger, people: int, seed: int, is_due: Callable[[], bool]) -> None:
+    def __init__(
+        self, url: str, ledger: Ledger, people: int, seed: int, is_due: Callable[[], bool], patience: float
+    ) -> None:
         self._url = url
         self._ledger = ledger
         self._people = people
         self._seed = seed
         self._is_due = is_due
+        self._patience = patience
         self.has_ended = False
 
     async def run(self) -> None:
@@ -218,7 +221,7 @@ class Crowd:
     async def _place(self, http: httpx.AsyncClient, number: int) -> None:
         source = random.Random(f"{self._seed}-{number}")  # noqa: S311
         while not self.has_ended:
-            person = Person(http, self._ledger, source)
+            person = Person(http, self._ledger, source, self._patience)
             if not await self._turn() or not await person.register():
                 continue
             journey = Journey(person)

@@ -25,8 +25,8 @@ def sabotage() -> None:
 
     add, transaction = Outbox._add, Outbox.transaction
 
-    async def hold(_: Outbox, __: Any, message: Message) -> None:
-        _held.get().append(message)
+    async def hold(_: Outbox, __: Any, *messages: Message) -> None:
+        _held.get().extend(messages)
 
     async def transaction_then_send(self: Outbox, body: Callable[[Any], Awaitable[Any]], *more: Any) -> Any:
         async def from_the_start(session: Any) -> Any:
@@ -36,15 +36,15 @@ def sabotage() -> None:
 
         held: list[list[Message]] = []
         result = await transaction(self, from_the_start, *more)
-        task = asyncio.create_task(send_late(self, held[0] if held else []))
-        _tasks.add(task)
-        task.add_done_callback(_tasks.discard)
+        if held and held[0]:
+            task = asyncio.create_task(send_late(self, held[0]))
+            _tasks.add(task)
+            task.add_done_callback(_tasks.discard)
         return result
 
     async def send_late(self: Outbox, messages: list[Message]) -> None:
         await asyncio.sleep(LATE_SECONDS)
-        for message in messages:
-            await add(self, None, message)  # type: ignore[arg-type]
+        await add(self, None, *messages)  # type: ignore[arg-type]
 
     async def never(_: JobSweep) -> None:
         await asyncio.Event().wait()
