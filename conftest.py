@@ -110,7 +110,7 @@ class Databases:
     """A database for the tests of each service, which each finds empty, and one of its own for each other test.
 
     A service's indexes stay: to make them anew takes half a second, longer than most tests. A test that adds one
-    of its own takes it away, or drops the collection.
+    of its own, or a validator, is marked `spoils_database`: also when it fails, the next one must not meet them.
     """
 
     def __init__(self, client: MongoClient[Any]) -> None:
@@ -122,12 +122,12 @@ class Databases:
         new = f"test_{secrets.token_hex(6)}"
         return self._names.setdefault(folder, new) if folder.endswith("-service") else new
 
-    def empty(self, name: str) -> None:
-        """Makes it so for the next test of the service; drops a test's own."""
+    def empty(self, name: str, *, spoiled: bool) -> None:
+        """Makes it so for the next test of the service; drops a test's own, and one that is `spoiled`."""
         # A process that a test has killed in a transaction leaves it open, and what would delete what it has written
         # waits for it. Others' transactions are tried again by their drivers.
         self._client.admin.command("killAllSessions", [])
-        if name not in self._names.values():
+        if spoiled or name not in self._names.values():
             self._client.drop_database(name)
             return
         database = self._client[name]
@@ -165,7 +165,7 @@ def own_database(
     monkeypatch.setenv("SERVICE_CLIENT_ID", "export-service")
     monkeypatch.setenv("SERVICE_CLIENT_SECRET", _secret_of("export-service"))
     yield name
-    databases.empty(name)
+    databases.empty(name, spoiled=request.node.get_closest_marker("spoils_database") is not None)
 
 
 def _secret_of(service: str) -> str:

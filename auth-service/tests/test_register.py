@@ -82,6 +82,7 @@ async def test_the_event_waits_in_the_outbox(database: Database, signed_up: dict
     assert await database.events.count_documents({"_id": ObjectId(event["id"])}) == 1
 
 
+@pytest.mark.spoils_database
 async def test_an_account_whose_event_cannot_be_written_is_not_stored(
     auth: httpx.AsyncClient, database: Database, registration: dict[str, Any]
 ) -> None:
@@ -90,7 +91,6 @@ async def test_an_account_whose_event_cannot_be_written_is_not_stored(
     assert (await auth.post(PATH, json=registration)).is_error
     assert await database.accounts.count_documents({}) == 0
     assert await database.outbox.count_documents({}) == 0
-    await database.events.drop()
 
 
 async def test_one_address_has_one_account_whatever_the_case(

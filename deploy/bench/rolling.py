@@ -24,7 +24,7 @@ from tests.rolling.load import Load, Result
 RATE = float(os.environ.get("RATE") or 300)
 SERVICE = os.environ.get("SERVICE") or "qa-service"
 MIX = os.environ.get("MIX") or "all"
-#: Many, so that they do not wait for each other: one person changes one profile at a time.
+#: With 8, so a dozen requests of each at a time, some writes to profiles were answered 503 (docs/operations.md).
 PEOPLE = 40
 QUIET_SECONDS = 10
 

@@ -75,6 +75,7 @@ async def test_a_file_holds_the_questions_of_the_session_that_the_options_ask_fo
     assert [(q["text"], q["notes"]) for q in questions[1]] == [("What is an image?", "")]
 
 
+@pytest.mark.spoils_database
 async def test_that_a_file_is_ready_is_an_event_of_the_same_transaction(
     start: Start, maker: ExportMaker, database: Database, person: Person, bucket: Any
 ) -> None:

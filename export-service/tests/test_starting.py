@@ -33,6 +33,7 @@ async def test_an_export_is_stored_with_the_message_that_has_it_made(start: Star
     ]
 
 
+@pytest.mark.spoils_database
 async def test_an_export_whose_message_cannot_be_stored_is_not_stored_either(
     api: httpx.AsyncClient, session_id: str, database: Database
 ) -> None:
@@ -40,7 +41,6 @@ async def test_an_export_whose_message_cannot_be_stored_is_not_stored_either(
     await database.outbox.insert_one({"name": ACTOR, "state": "published"})
     assert (await api.post(PATH, json=body(session_id))).status_code == 500
     assert await database.exports.count_documents({}) == 0
-    await database.outbox.drop()
 
 
 async def test_a_session_of_another_person_is_as_missing_as_one_that_never_was(

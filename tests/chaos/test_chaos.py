@@ -48,7 +48,7 @@ def test_twenty_faults_lose_nothing_and_double_nothing(tmp_path: Path) -> None:
 @pytest.mark.timeout(420)
 def test_without_the_outbox_the_same_checks_find_losses(tmp_path: Path) -> None:
     """Python loads the sabotage into the services alone: neither the runner nor the checker is touched by it. Who waits
-    for what was lost (the profile of a registration) waits in vain, and so not long."""
+    for what was lost waits in vain, and so not long."""
     apis = ",".join(f"{name}-service-1" for name in ("auth", "qa", "export"))
     narrow = ("--victims", apis, "--kinds", "kill", "--settle", "8", "--patience", "20")
     options = ("--faults", "6", "--requests", "450", "--people", "24", "--seed", "7", *narrow)

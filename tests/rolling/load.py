@@ -18,7 +18,8 @@ import httpx
 
 #: Seconds until a request without an answer counts as failed: long, since a busy machine is no failure.
 PATIENCE_SECONDS = 60.0
-#: Requests that are open at most. Past it arrivals wait, so that a machine too slow for the rate only lowers it.
+#: Requests that are open at most. Past it arrivals wait, so that a machine too slow for the rate only lowers it: there
+#: the loop is closed after all.
 MOST_OPEN = 100
 SESSION = {"role": "Backend engineer", "experience": "senior", "topics": ["Python"], "generate": False}
 

@@ -161,6 +161,7 @@ async def test_a_file_above_the_limit_is_413_and_one_above_that_of_other_routes_
     assert (await http.post("/api/v1/sessions", content=body.ljust(limit), headers=headers)).status_code == 413
 
 
+@pytest.mark.spoils_database
 async def test_when_the_questions_cannot_be_stored_there_is_no_session_either(
     http: httpx.AsyncClient, container: QaContainer
 ) -> None:
@@ -170,7 +171,6 @@ async def test_when_the_questions_cannot_be_stored_there_is_no_session_either(
     answer = await http.post(PATH, json=file_of([question(0), question(1)]))
     assert answer.status_code == 500
     assert await nothing_is_stored(container)
-    await container.resources.mongo.db.questions.drop()  # and the validator with it
 
 
 async def test_an_import_that_is_sent_again_with_its_key_is_made_once(
