@@ -4,8 +4,10 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from rich.console import Console
 
 from intervai_local import parts
+from intervai_local.lifecycle import Suite
 from intervai_local.parts import Plan
 from intervai_local.state import State
 
@@ -38,3 +40,14 @@ def make_plan(state: State) -> MakePlan:
 @pytest.fixture
 def plan(make_plan: MakePlan) -> Plan:
     return make_plan()
+
+
+@pytest.fixture
+def suite(state: State, monkeypatch: pytest.MonkeyPatch) -> Iterator[Suite]:
+    """The parts of a suite, without services; it has not been started."""
+    monkeypatch.setattr(parts, "COUNTS", dict.fromkeys(parts.COUNTS, 0))
+    monkeypatch.setenv("OPENAI_API_KEY", "sk-not-asked")
+    monkeypatch.delenv("SMTP_URL", raising=False)  # of the suite that these tests run beside
+    made = Suite(state, Console(stderr=True))
+    yield made
+    made.down()

@@ -6,7 +6,7 @@ import smtplib
 import socket
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 import boto3
 import httpx
@@ -22,16 +22,6 @@ from intervai_local.lifecycle import Suite
 from intervai_local.state import SERVICES, State, SuiteError, free_port
 from intervai_local.supervisor import processes_of
 from intervai_shared.testing import redis_at
-
-
-@pytest.fixture
-def suite(state: State, monkeypatch: pytest.MonkeyPatch) -> Iterator[Suite]:
-    monkeypatch.setattr(parts, "COUNTS", dict.fromkeys(parts.COUNTS, 0))
-    monkeypatch.setenv("OPENAI_API_KEY", "sk-not-asked")
-    monkeypatch.delenv("SMTP_URL", raising=False)  # of the suite that these tests run beside
-    made = Suite(state, Console(stderr=True))
-    yield made
-    made.down()
 
 
 def settings(suite: Suite) -> dict[str, str]:

@@ -11,6 +11,7 @@ from rich.console import Console
 from intervai_local import environment
 from intervai_local.lifecycle import Suite
 from intervai_local.state import State, SuiteError, free_port
+from intervai_local.watch import mongo_watched
 
 
 def beside_fresh_suite(program: list[str], console: Console) -> int:
@@ -25,7 +26,8 @@ def beside_fresh_suite(program: list[str], console: Console) -> int:
     suite, code = Suite(state, console), 1
     try:
         suite.up(free_port())
-        code = run(command, suite)
+        with mongo_watched(suite):
+            code = run(command, suite)
     finally:
         suite.down()
         if code == 0:

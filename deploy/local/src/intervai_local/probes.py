@@ -83,6 +83,23 @@ def mongo(port: int) -> Probe:
     return check
 
 
+def mongo_reads(port: int, seconds: float) -> Probe:
+    """True when it looks for a document within that time. What stands still may yet say that it is a primary."""
+
+    def check() -> bool:
+        milliseconds = int(seconds * 1000)
+        try:
+            with pymongo.MongoClient[dict[str, object]](
+                HOST, port, directConnection=True, timeoutMS=milliseconds, connectTimeoutMS=milliseconds
+            ) as client:
+                client.intervai_runner.ready.find_one({})
+        except PyMongoError:
+            return False
+        return True
+
+    return check
+
+
 def initiate(client: pymongo.MongoClient[dict[str, object]], port: int) -> None:
     """Make a fresh mongod a replica set of one: transactions and change streams need one."""
     try:
