@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from cashews import Cache as Cashews
 from pydantic import BaseModel
+from pymongo.errors import AutoReconnect
 from redis.asyncio import Redis
 
 from intervai_shared import cache as cache_module
@@ -184,6 +185,53 @@ async def test_what_load_raises_comes_through_and_the_next_reader_loads(
         with pytest.raises(LookupError):
             await cache.get_or_load("u1", fails)
     assert (await cache.get_or_load("u1", source.load)).name == "Ada"
+
+
+async def _away() -> Profile:
+    raise AutoReconnect("the database is away")
+
+
+@pytest.fixture
+def kept(backend: Cashews, service: str) -> ModelCache[Profile]:
+    """Fresh for a second, and for a minute when nothing newer can be had."""
+    return ModelCache(backend, f"{service}:profile", Profile, 1, if_error_seconds=60)
+
+
+async def test_the_last_value_answers_while_what_it_is_loaded_from_is_away_and_only_one_reader_waits_for_that(
+    kept: ModelCache[Profile], source: Source
+) -> None:
+    await kept.get_or_load("u1", source.load)
+    await asyncio.sleep(1.1)
+    assert (await kept.get_or_load("u1", _away)).name == "Ada"
+    await kept.get_or_load("u1", source.load)
+    assert source.loads == 1  # the old value is the cached one for a while
+
+
+async def test_an_error_that_is_no_outage_is_not_hidden_by_an_old_value(
+    kept: ModelCache[Profile], source: Source
+) -> None:
+    async def fails() -> Profile:
+        raise LookupError("deleted")
+
+    await kept.get_or_load("u1", source.load)
+    await asyncio.sleep(1.1)
+    with pytest.raises(LookupError):
+        await kept.get_or_load("u1", fails)
+
+
+async def test_what_was_invalidated_never_answers_again(kept: ModelCache[Profile], source: Source) -> None:
+    await kept.get_or_load("u1", source.load)
+    await kept.invalidate("u1")
+    with pytest.raises(AutoReconnect):
+        await kept.get_or_load("u1", _away)
+
+
+async def test_without_a_time_for_it_no_old_value_answers(
+    cache: ModelCache[Profile], redis: Redis, service: str
+) -> None:
+    with pytest.raises(AutoReconnect):
+        await cache.get_or_load("u1", _away)
+    assert await redis.keys(f"{service}:profile:*old") == []
 
 
 async def test_without_redis_each_read_loads_and_nothing_fails(without_redis: ServiceSettings, source: Source) -> None:

@@ -84,8 +84,8 @@ LOSSES: Mapping[str, Loss] = {
         ill_at=EVERYWHERE,
         not_ready=EVERYWHERE,
         jobs="what runs is done again once Mongo is back; nothing new is accepted",
-        note="Refused after `MONGO_TIMEOUT_MS` (5 s). Profile and trending topics come from the cache (1 h, 5 "
-        "min), else they are refused too. Slow, a request takes 2 s for each operation, and 2 s more where a "
+        note="Refused after `MONGO_TIMEOUT_MS` (5 s). Profile and trending topics come from the cache (1 h, a "
+        "day), else they are refused too. Slow, a request takes 2 s for each operation, and 2 s more where a "
         "connection must be opened; what would take 5 s is refused, so transactions, of more steps, always. A"
         " POST with an `Idempotency-Key` that was cut off halfway answers 409 with `Retry-After` until its "
         "lease has ended (1 min).",

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 from bson import ObjectId
+from pymongo.errors import AutoReconnect
 
 from intervai_shared.messaging.events.catalogue import wire
 from intervai_shared.messaging.events.replay import Replay
@@ -192,6 +193,19 @@ async def test_the_topics_are_computed_once_for_many_who_ask(
     await prepare(["SQL"], 3)
     first = await worker.trending.top(5)
     monkeypatch.setattr(worker.trending, "_view", None)
+    assert await worker.trending.top(5) == first
+
+
+async def test_the_last_list_answers_while_the_database_is_away(
+    worker: QaWorker, prepare: Call, forget: object, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def away() -> None:
+        raise AutoReconnect("away")
+
+    await prepare(["SQL"], 3)
+    first = await worker.trending.top(5)
+    await worker.resources.cache.delete("trending:topics")  # as it is after five minutes
+    monkeypatch.setattr(worker.trending, "_view", away)
     assert await worker.trending.top(5) == first
 
 

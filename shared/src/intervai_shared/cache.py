@@ -15,6 +15,8 @@ from redis.asyncio import BlockingConnectionPool, Redis
 from redis.typing import KeyT
 
 from intervai_shared import redis, redis_cluster
+from intervai_shared.errors import UNAVAILABLE
+from intervai_shared.logs import log
 from intervai_shared.redis_retry import FailFast
 from intervai_shared.settings import ServiceSettings
 
@@ -26,6 +28,8 @@ LOAD_LOCK_SECONDS = 5
 WAIT_SECONDS = 0.02
 #: Seconds for which an invalidation is remembered: longer than any load takes.
 CHANGED_SECONDS = 60
+#: Seconds for which an old value answers, once a load has failed, before the next reader tries to load it.
+OLD_SECONDS = 10
 
 #: Seconds after which a cache that says nothing counts as a miss.
 TIMEOUT_SECONDS = 1.0
@@ -95,13 +99,17 @@ def connect(settings: ServiceSettings) -> Cashews:
 
 
 class ModelCache(Generic[ModelT]):
-    """A cache of one kind of model under `prefix:key`, `ttl_seconds` long."""
+    """A cache of one kind of model under `prefix:key`, `ttl_seconds` long. While what it is loaded from is unreachable
+    it gives the last value, not older than `if_error_seconds` (the `stale-if-error` of RFC 5861)."""
 
-    def __init__(self, backend: Cashews, prefix: str, model: type[ModelT], ttl_seconds: int) -> None:
+    def __init__(
+        self, backend: Cashews, prefix: str, model: type[ModelT], ttl_seconds: int, *, if_error_seconds: int = 0
+    ) -> None:
         self._backend = backend
         self._prefix = prefix
         self._model = model
         self._ttl = ttl_seconds
+        self._if_error = if_error_seconds
 
     async def get_or_load(self, key: str, load: Callable[[], Awaitable[ModelT]]) -> ModelT:
         """The cached model, else `load()`, run by one caller at a time for a key. Raises what `load` raises."""
@@ -120,16 +128,37 @@ class ModelCache(Generic[ModelT]):
         """Forgets a key; call it after the write has been committed."""
         full = f"{self._prefix}:{key}"
         await self._backend.set(f"{full}:changed", secrets.token_bytes(8), expire=CHANGED_SECONDS)
-        await self._backend.delete(full)
+        await self._forget(full)
 
     async def _load(self, full: str, load: Callable[[], Awaitable[ModelT]]) -> ModelT:
         """Loads and keeps a value, but not one that may have been read before an invalidation came."""
         before = await self._backend.get(f"{full}:changed")
-        loaded = await load()
-        await self._backend.set(full, _pack(loaded.model_dump_json().encode()), expire=self._ttl)
+        try:
+            loaded = await load()
+        except UNAVAILABLE as error:
+            return await self._old(full, error)
+        packed = _pack(loaded.model_dump_json().encode())
+        await self._backend.set(full, packed, expire=self._ttl)
+        if self._if_error:
+            await self._backend.set(f"{full}:old", packed, expire=self._if_error)
         if await self._backend.get(f"{full}:changed") != before:
-            await self._backend.delete(full)
+            await self._forget(full)
         return loaded
+
+    async def _old(self, full: str, error: Exception) -> ModelT:
+        """The value loaded last; raises the error when there is none. For a while it is the cached one then: not every
+        reader waits for a load that fails."""
+        if not self._if_error or (old := await self._read(f"{full}:old")) is None:
+            raise error
+        log.warning("an old value answers", cache=self._prefix, error=repr(error))
+        READS.labels(self._prefix, "old").inc()
+        await self._backend.set(full, _pack(old.model_dump_json().encode()), expire=OLD_SECONDS)
+        return old
+
+    async def _forget(self, full: str) -> None:
+        await self._backend.delete(full)
+        if self._if_error:
+            await self._backend.delete(f"{full}:old")
 
     async def _read(self, full: str) -> ModelT | None:
         packed = await self._backend.get(full)

@@ -14,15 +14,15 @@ from intervai_shared.models import WireModel
 from intervai_shared.mongo import object_id
 from qa_service.analytics.progress_service import ProgressService
 from qa_service.analytics.schemas import MyAnalytics, SessionAnalytics, Trending
-from qa_service.analytics.service import TrendingService
+from qa_service.analytics.service import IF_ERROR_SECONDS, TrendingService
 
 router = APIRouter(prefix="/api/v1/analytics", tags=["analytics"])
 Topics = Annotated[TrendingService, Depends(provide(lambda container: container.trending))]
 Progress = Annotated[ProgressService, Depends(provide(lambda container: container.progress))]
 From = Annotated[date | None, Query(alias="from", description="First day. Default: 90 days with the last one.")]
 To = Annotated[date | None, Query(description="Last day. Default: today, of UTC.")]
-#: For browsers and edges. A day-old list is better than none.
-FRESHNESS = Freshness(300, while_revalidating=60, if_error=86_400)
+#: For browsers and edges.
+FRESHNESS = Freshness(300, while_revalidating=60, if_error=IF_ERROR_SECONDS)
 
 
 @router.get("/trending", responses={200: {"model": Trending}})

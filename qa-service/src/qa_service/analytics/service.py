@@ -15,6 +15,8 @@ from qa_service.settings import QaSettings
 
 #: Topics computed and cached; a request shows the first few of them.
 KEPT_TOPICS = 100
+#: While the database is away. A day-old list is better than none.
+IF_ERROR_SECONDS = 86_400
 
 
 class TrendingService:
@@ -50,6 +52,7 @@ class TrendingService:
 
 def open_trending(resources: Resources, settings: QaSettings) -> TrendingService:
     """Wires the service on the chassis's resources."""
-    cache = ModelCache(resources.cache, "trending", Trending, max(1, settings.trending_cache_seconds))
+    seconds = max(1, settings.trending_cache_seconds)
+    cache = ModelCache(resources.cache, "trending", Trending, seconds, if_error_seconds=IF_ERROR_SECONDS)
     mongo = resources.mongo
     return TrendingService(lambda: current(mongo.db, TRENDING, mongo.read_db), cache, settings)
