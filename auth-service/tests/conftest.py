@@ -28,7 +28,7 @@ from intervai_shared import redis as chassis_redis
 from intervai_shared.models import Document
 from intervai_shared.mongo import Database
 from intervai_shared.settings import load_settings
-from intervai_shared.testing import letters_to, running
+from intervai_shared.testing import app_again, letters_to, running
 
 #: Starts a process of auth-service, as it were, with these settings beside the usual ones.
 Start = Callable[..., Awaitable[tuple[httpx.AsyncClient, AuthContainer]]]
@@ -52,7 +52,7 @@ async def start(database: Database, monkeypatch: pytest.MonkeyPatch) -> AsyncIte
             with monkeypatch.context() as environment:
                 for name, value in settings.items():
                     environment.setenv(name, value)
-                app = create_app()
+                app = stack.enter_context(app_again(create_app))
             client = await stack.enter_async_context(running(app))
             return client, app.state.container
 

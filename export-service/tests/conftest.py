@@ -28,7 +28,7 @@ from intervai_shared.mongo import Database
 from intervai_shared.query_checks import QueryChecks, Recorder
 from intervai_shared.settings import load_settings
 from intervai_shared.storage import FileStorage
-from intervai_shared.testing import Person, running
+from intervai_shared.testing import Person, app_again, running
 
 QUESTIONS = [
     {"text": "What is a container?", "answer": "A process.", "keyPoints": ["Namespaces"], "followUps": ["And a VM?"]},
@@ -114,9 +114,10 @@ def check_queries(recorder: Recorder, worker: ExportWorker) -> QueryChecks:
 
 
 @pytest.fixture
-def app(database: Database) -> FastAPI:
+def app(database: Database) -> Iterator[FastAPI]:
     """The API, not yet opened."""
-    return create_app()
+    with app_again(create_app) as made:
+        yield made
 
 
 @pytest.fixture

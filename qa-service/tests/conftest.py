@@ -16,7 +16,7 @@ from pymongo import monitoring
 from intervai_shared.models import Document
 from intervai_shared.query_checks import QueryChecks, Recorder
 from intervai_shared.settings import load_settings
-from intervai_shared.testing import Person, running
+from intervai_shared.testing import Person, app_again, running
 from qa_service.app import create_app
 from qa_service.container import QaContainer
 from qa_service.generation.schemas import GenerationRequest
@@ -183,9 +183,9 @@ def check_queries(container: QaContainer, recorder: Recorder) -> QueryChecks:
 @pytest.fixture
 async def api(settings: QaSettings, recorder: Recorder) -> AsyncIterator[tuple[FastAPI, httpx.AsyncClient]]:
     """The running API, and a client of it without a token."""
-    app = create_app()
-    async with running(app) as client:
-        yield app, client
+    with app_again(create_app) as app:
+        async with running(app) as client:
+            yield app, client
 
 
 @pytest.fixture

@@ -17,7 +17,7 @@ from intervai_shared.messaging import outbox
 from intervai_shared.messaging.inbox import Inbox
 from intervai_shared.models import Document, utc_now
 from intervai_shared.mongo import Database
-from intervai_shared.testing import Person, running
+from intervai_shared.testing import Person, app_again, running
 from user_service.app import create_app
 from user_service.avatars.service import key_of, upload_key_of
 from user_service.container import UserContainer
@@ -44,7 +44,7 @@ async def start(own_database: str, monkeypatch: pytest.MonkeyPatch, person: Pers
             with monkeypatch.context() as environment:
                 for name, value in settings.items():
                     environment.setenv(name, value)
-                app = create_app()
+                app = stack.enter_context(app_again(create_app))
             client = await stack.enter_async_context(running(app, person.tokens["accessToken"]))
             return client, app.state.container
 

@@ -45,7 +45,7 @@ def create_service_app(
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         try:
-            async with open_container(settings) as container:
+            async with open_container(app.state.settings) as container:
                 app.state.container = container
                 yield
         except Exception:

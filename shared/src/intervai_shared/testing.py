@@ -1,7 +1,7 @@
 """What the tests of several services need. Only tests import it."""
 
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from email import message_from_bytes, policy
 from email.message import EmailMessage
@@ -14,10 +14,14 @@ from fastapi import FastAPI
 from redis import Redis
 from redis.cluster import ClusterNode, RedisCluster
 
+from intervai_shared import logs
 from intervai_shared.redis_address import parse
+from intervai_shared.settings import ServiceSettings, load_settings
 
 #: Makes a person with an account of their own, signed in.
 NewPerson = Callable[[], Awaitable["Person"]]
+#: Applications that no test has now, see `app_again`.
+_IDLE: dict[Any, list[FastAPI]] = {}
 
 
 @dataclass
@@ -28,6 +32,27 @@ class Person:
     email: str
     http: httpx.AsyncClient
     tokens: dict[str, Any]
+
+
+@contextmanager
+def app_again(create: Callable[[], FastAPI]) -> Iterator[FastAPI]:
+    """An application that `create` makes, or has made for a test before: to make one and to answer its first request,
+    for which FastAPI prepares its routes, takes longer than most tests. Nobody else has it meanwhile, and what it holds
+    is opened anew, with the settings of now, each time it runs."""
+    idle = _IDLE.setdefault(create, [])
+    app = idle.pop() if idle else create()
+    settings = load_settings(type(app.state.settings))
+    if _sizes(settings) != _sizes(app.state.settings):
+        app = create()
+    app.state.settings = settings
+    logs.configure(settings.service, settings.log_level)  # of the process; `create` does it too
+    yield app
+    idle.append(app)
+
+
+def _sizes(settings: ServiceSettings) -> dict[str, Any]:
+    """Of bodies: the settings with which an application is made, not opened."""
+    return {name: value for name, value in settings if name.endswith("_bytes")}
 
 
 @asynccontextmanager
