@@ -6,6 +6,7 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Any, TypeVar
 
 from fastapi import APIRouter, FastAPI, Request
+from fastapi.routing import iter_route_contexts
 from starlette.middleware import Middleware
 
 from intervai_shared import logs
@@ -47,6 +48,7 @@ def create_service_app(
         try:
             async with open_container(app.state.settings) as container:
                 app.state.container = container
+                _prepare_routes(app)
                 yield
         except Exception:
             log.exception("cannot start, or not end in order")  # the server that runs us tells only that it failed
@@ -75,6 +77,12 @@ def create_service_app(
         app.include_router(router)
     app.router.routes.append(openapi_route(app, open_paths.cover))
     return app
+
+
+def _prepare_routes(app: FastAPI) -> None:
+    """What FastAPI else does at the first request, and all others wait: 0.2 s of CPU for 90 routes."""
+    for _ in iter_route_contexts(app.routes):
+        pass
 
 
 def _doubled(body_bytes: Mapping[str, int]) -> dict[str, int]:
