@@ -11,6 +11,7 @@ import psutil  # type: ignore[import-untyped]
 
 from intervai_local import probes
 from intervai_local.lifecycle import Suite
+from intervai_local.probes import Probe
 
 MONGO = "mongo"
 #: Without an answer after which it is ended: longer than a busy machine or a test makes it wait.
@@ -24,8 +25,9 @@ ABORT_SECONDS = 5
 @contextmanager
 def mongo_watched(suite: Suite, silent_seconds: float = SILENT_SECONDS) -> Iterator[None]:
     """Meanwhile MongoDB of this suite is ended whenever it has answered nothing for so long; circus starts it again."""
-    over = Event()
-    watcher = Thread(target=_watch, args=(suite, silent_seconds, over), daemon=True)
+    over, pause = Event(), min(POLL_SECONDS, silent_seconds / 4)
+    reads = probes.mongo_reads(suite.plan().ports[MONGO], pause)  # here: a plan writes files, as the caller does too
+    watcher = Thread(target=_watch, args=(suite, reads, silent_seconds, pause, over), daemon=True)
     watcher.start()
     try:
         yield
@@ -34,9 +36,7 @@ def mongo_watched(suite: Suite, silent_seconds: float = SILENT_SECONDS) -> Itera
         watcher.join()
 
 
-def _watch(suite: Suite, silent_seconds: float, over: Event) -> None:
-    pause = min(POLL_SECONDS, silent_seconds / 4)
-    reads = probes.mongo_reads(suite.plan().ports[MONGO], pause)
+def _watch(suite: Suite, reads: Probe, silent_seconds: float, pause: float, over: Event) -> None:
     answered = time.monotonic()
     while not over.wait(pause):
         if reads():
