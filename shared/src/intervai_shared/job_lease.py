@@ -8,6 +8,7 @@ from bson import ObjectId
 from pymongo.errors import PyMongoError
 
 from intervai_shared.logs import log
+from intervai_shared.tasks import is_to_end
 
 
 class LostLeaseError(Exception):
@@ -26,7 +27,7 @@ async def renewed(job_id: ObjectId, renew: Callable[[], Awaitable[None]], second
 
     async def keep() -> None:
         nonlocal lost
-        while True:
+        while not is_to_end():
             await asyncio.sleep(seconds)
             try:
                 await renew()

@@ -12,6 +12,14 @@ RESTART_SECONDS = 1.0
 CANCEL_SECONDS = 0.2
 
 
+def is_to_end() -> bool:
+    """Whether the current task has been cancelled, also if nothing has told it so: `asyncio.wait_for`, with which the
+    drivers of Mongo and Redis wait, swallows a cancellation that comes just when it is done
+    (https://github.com/python/cpython/issues/86296). Who loops for ever asks this."""
+    task = asyncio.current_task()
+    return task is not None and task.cancelling() > 0
+
+
 @asynccontextmanager
 async def keep_running(name: str, body: Callable[[], Awaitable[None]]) -> AsyncIterator[None]:
     """Runs `body` beside the `async with` block, again after each failure, until the block ends."""
@@ -19,16 +27,13 @@ async def keep_running(name: str, body: Callable[[], Awaitable[None]]) -> AsyncI
     try:
         yield
     finally:
-        # Once is not enough: `asyncio.wait_for`, which redis-py sends with, swallows a cancellation that comes just
-        # when it is done (https://github.com/python/cpython/issues/86296).
-        while not task.done():
+        while not task.done():  # once is not enough: see `is_to_end`
             task.cancel()
             await asyncio.wait({task}, timeout=CANCEL_SECONDS)
 
 
 async def _forever(name: str, body: Callable[[], Awaitable[None]]) -> None:
-    task = asyncio.current_task()
-    while task and not task.cancelling():  # a clean-up that fails raises in place of the cancellation
+    while not is_to_end():  # a clean-up that fails raises in place of the cancellation
         try:
             await body()
         except Exception as error:

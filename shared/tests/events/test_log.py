@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import suppress
 from datetime import timedelta
 from typing import Any
 
@@ -148,3 +149,29 @@ async def test_following_goes_on_after_an_outage_without_loss_and_without_repeti
     await asyncio.sleep(2 * module.POLL_SECONDS)
     assert shown == [1, 2, 3, 4]
     await connected.close()
+
+
+async def test_following_ends_though_the_driver_has_swallowed_the_cancellation(
+    event_log: EventLog, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked, looks = asyncio.Event(), list[int]()
+
+    async def swallows(*_: object) -> set[ObjectId]:
+        looks.append(1)
+        if len(looks) == 2:  # the first is made before it waits for events
+            asked.set()
+            with suppress(asyncio.CancelledError):
+                await asyncio.sleep(60)
+        return set()
+
+    async def follow() -> None:
+        async for _ in event_log.follow(Wanted()):
+            pass
+
+    monkeypatch.setattr(event_log, "_ids_since", swallows)
+    following = asyncio.create_task(follow())
+    await asked.wait()
+    following.cancel()
+    await asyncio.wait({following}, timeout=5 * module.POLL_SECONDS)
+    assert following.cancelled()
+    assert len(looks) == 2

@@ -2,14 +2,16 @@
 
 import asyncio
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import timedelta
 from typing import Any
 
 import pytest
+from bson import ObjectId
 from pydantic import SecretStr
 
 from intervai_shared import jobs as module
-from intervai_shared.job_lease import LostLeaseError
+from intervai_shared.job_lease import LostLeaseError, renewed
 from intervai_shared.jobs import GaveUpError, JobRecords, JobRun
 from intervai_shared.models import Document, utc_now
 from intervai_shared.mongo import connect
@@ -152,3 +154,18 @@ async def test_a_lease_is_renewed_on_when_mongo_comes_back(
     running.cancel()
     await asyncio.wait({running})
     await far.close()
+
+
+async def test_a_lease_is_not_renewed_on_though_the_driver_has_swallowed_the_cancellation() -> None:
+    asked, renewals = asyncio.Event(), list[int]()
+
+    async def swallows() -> None:
+        renewals.append(1)
+        asked.set()
+        with suppress(asyncio.CancelledError):
+            await asyncio.sleep(60)
+
+    async with renewed(ObjectId(), swallows, 0.01):
+        await asked.wait()
+    await asyncio.sleep(0.1)
+    assert len(renewals) == 1

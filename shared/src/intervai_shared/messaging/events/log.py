@@ -14,7 +14,7 @@ from intervai_shared.logs import log
 from intervai_shared.messaging.events.catalogue import Catalogue, wire
 from intervai_shared.models import Document, utc_now
 from intervai_shared.mongo import Database
-from intervai_shared.tasks import keep_running
+from intervai_shared.tasks import is_to_end, keep_running
 
 #: An event gets its id when it is written and is seen when its transaction is committed: what is so recent is looked
 #: through again. A transaction of MongoDB lives 60 s at most, ours a few.
@@ -66,6 +66,8 @@ class EventLog:
             yield self._shown(stored)
         async with self._wake_ups() as wake_up:
             while True:
+                if is_to_end():
+                    raise asyncio.CancelledError
                 with _outages_logged():
                     now = utc_now()
                     recent = await self._ids_since(looked, wanted)
@@ -118,7 +120,6 @@ def _outages_logged() -> Iterator[None]:
     try:
         yield
     except PyMongoError as error:
-        task = asyncio.current_task()
-        if task and task.cancelling():
+        if is_to_end():
             raise asyncio.CancelledError from error
         log.warning("the event log cannot be read now", error=repr(error))
