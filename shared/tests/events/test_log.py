@@ -5,11 +5,13 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import suppress
 from datetime import timedelta
 from typing import Any
+from unittest.mock import Mock
 
 import pytest
 from bson import ObjectId
 
 from intervai_shared import mongo as mongo_module
+from intervai_shared import tasks
 from intervai_shared.messaging.events import log as module
 from intervai_shared.messaging.events.catalogue import UnknownVersionError
 from intervai_shared.messaging.events.log import EventLog, Wanted
@@ -148,6 +150,26 @@ async def test_following_goes_on_after_an_outage_without_loss_and_without_repeti
     await eventually(shows(shown, 1, 2, 3, 4))
     await asyncio.sleep(2 * module.POLL_SECONDS)
     assert shown == [1, 2, 3, 4]
+    await connected.close()
+
+
+async def test_following_a_log_in_which_nothing_happens_is_no_failure(
+    settings: ServiceSettings,
+    things: Any,
+    write: Call,
+    follow: Any,
+    eventually: Call,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    said = Mock()  # structlog's own capturing misses a logger that has been used before
+    for place in (module, tasks):
+        monkeypatch.setattr(place, "log", said)
+    connected = mongo_module.connect(settings.model_copy(update={"mongo_timeout_ms": 2000}))
+    shown = follow(EventLog(connected.db, things.catalogue), Wanted())
+    await asyncio.sleep(3)
+    await write(1)
+    await eventually(shows(shown, 1))
+    assert said.mock_calls == []
     await connected.close()
 
 

@@ -21,6 +21,8 @@ from intervai_shared.tasks import is_to_end, keep_running
 WINDOW = timedelta(seconds=90)
 #: Seconds between two looks when no change stream says that there is something new.
 POLL_SECONDS = 0.5
+#: For which the server holds a look of the change stream open: well within the time that an operation may take.
+AWAIT_MS = 500
 
 
 @dataclass(frozen=True)
@@ -106,9 +108,10 @@ class EventLog:
 
         async def listen() -> None:
             inserts: list[Document] = [{"$match": {"operationType": "insert"}}, {"$project": {"_id": True}}]
-            async with await self._events.watch(inserts, max_await_time_ms=1000) as changes:
-                async for _ in changes:
-                    wake_up.set()
+            async with await self._events.watch(inserts, max_await_time_ms=AWAIT_MS) as changes:
+                while changes.alive:  # to iterate would fail once nothing has come for `MONGO_TIMEOUT_MS`
+                    if await changes.try_next():
+                        wake_up.set()
 
         async with keep_running("change stream of the event log", listen):
             yield wake_up
