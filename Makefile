@@ -77,24 +77,29 @@ plan: $(READY) ## what tiers need and cost: TIER=tier-2; REQUESTS=2000 QUESTIONS
 blueprints: $(READY) ## write deploy/render and deploy/compose/tier-N.env from deploy/tiers.yaml
 	@$(VENV)/python -m intervai_capacity files
 
-# The embedded Mongo engine slows down with each database that a test has made and dropped, so the tests that go through
-# the gateway get a suite of their own. Both run beside each other: either one waits half of its time. What fails then runs
-# once more, alone.
+SUITE_TESTS := tests gateway/tests deploy/backup/tests deploy/local/tests
+PARTS_TESTS := $(addsuffix /tests,shared auth-service user-service qa-service export-service) \
+	$(filter-out $(SUITE_TESTS),$(sort $(wildcard deploy/*/tests)))
+
+# The embedded Mongo engine slows down with each test that has opened a service in its own process, so the tests that go
+# through the gateway get a suite of their own, with others that mostly start processes: so both take as long. They run beside
+# each other, for either one waits half of its time. What fails then runs once more, alone.
 # REDIS=cluster reaches the suite and the tests by the environment, as what stands on make's command line does.
 test: $(READY) ## all tests, on fresh suites of their own; ARGS="-k export" chooses; REDIS=cluster on a Redis Cluster
 ifdef ARGS
 	@$(TEST_SUITE) exec -- $(VENV)/pytest $(ARGS)
 else
 	@rm -rf .pytest_cache/parts* .pytest_cache/suite* && mkdir -p .pytest_cache
-	@$(MAKE) --no-print-directory --keep-going -j2 test-parts test-suite || SUITE_EXEC="$(TEST_SUITE) exec --" sh deploy/test-again.sh
+	@$(MAKE) --no-print-directory --keep-going -j2 test-parts test-suite || \
+		SUITE_EXEC="$(TEST_SUITE) exec --" SUITE_TESTS="$(SUITE_TESTS)" sh deploy/test-again.sh
 endif
 
 test-parts:
-	@code=0; PORTS=20000-25999 $(TEST_SUITE) exec -- $(VENV)/pytest -o cache_dir=.pytest_cache/parts || code=$$?; \
+	@code=0; PORTS=20000-25999 $(TEST_SUITE) exec -- $(VENV)/pytest -o cache_dir=.pytest_cache/parts $(PARTS_TESTS) || code=$$?; \
 		echo $$code > .pytest_cache/parts.status; exit $$code
 
 test-suite:
-	@code=0; PORTS=26000-31999 $(TEST_SUITE) exec -- $(VENV)/pytest -o cache_dir=.pytest_cache/suite tests || code=$$?; \
+	@code=0; PORTS=26000-31999 $(TEST_SUITE) exec -- $(VENV)/pytest -o cache_dir=.pytest_cache/suite $(SUITE_TESTS) || code=$$?; \
 		echo $$code > .pytest_cache/suite.status; exit $$code
 
 chaos: $(READY) ## break everything, then count (15 min): FAULTS=200 REQUESTS=5000

@@ -1,7 +1,7 @@
 #!/bin/sh
 # The tests that failed while both halves ran beside each other run once more, alone: two suites keep a machine of two cores
 # so busy that time-outs strike. What fails again has failed. Called by `make test`, with SUITE_EXEC: how a fresh suite runs
-# a command.
+# a command, and SUITE_TESTS: where the tests of the second half lie.
 set -eu
 cd "$(dirname "$0")/.."
 
@@ -22,5 +22,6 @@ again() {
 # Both, also when the first fails again: so one run tells all that is wrong.
 code=0
 again parts || code=$?
-again suite tests || code=$?
+# shellcheck disable=SC2086  # a list
+again suite $SUITE_TESTS || code=$?
 exit "$code"
