@@ -77,7 +77,7 @@ plan: $(READY) ## what tiers need and cost: TIER=tier-2; REQUESTS=2000 QUESTIONS
 blueprints: $(READY) ## write deploy/render and deploy/compose/tier-N.env from deploy/tiers.yaml
 	@$(VENV)/python -m intervai_capacity files
 
-SUITE_TESTS := tests gateway/tests deploy/backup/tests deploy/local/tests
+SUITE_TESTS := tests gateway/tests deploy/local/tests
 PARTS_TESTS := $(addsuffix /tests,shared auth-service user-service qa-service export-service) \
 	$(filter-out $(SUITE_TESTS),$(sort $(wildcard deploy/*/tests)))
 

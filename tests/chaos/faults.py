@@ -6,6 +6,7 @@ import random
 import signal
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 
 import psutil  # type: ignore[import-untyped]
@@ -165,10 +166,11 @@ class Injector:
 async def _ended(process: psutil.Process, seconds: float) -> None:
     """Waits for the end of a process that was told to; kills it after its time, as an orchestrator does."""
     deadline = time.monotonic() + seconds
-    while process.is_running() and process.status() != psutil.STATUS_ZOMBIE:
-        if time.monotonic() > deadline:
-            process.kill()
-        await asyncio.sleep(LOOK_SECONDS)
+    with suppress(psutil.NoSuchProcess):  # it has ended between two looks
+        while process.is_running() and process.status() != psutil.STATUS_ZOMBIE:
+            if time.monotonic() > deadline:
+                process.kill()
+            await asyncio.sleep(LOOK_SECONDS)
 
 
 def wake_all(state: State) -> None:
