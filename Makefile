@@ -82,8 +82,8 @@ PARTS_TESTS := $(addsuffix /tests,shared auth-service user-service qa-service ex
 	$(filter-out $(SUITE_TESTS),$(sort $(wildcard deploy/*/tests)))
 
 # The embedded Mongo engine slows down with each test that has opened a service in its own process, so the tests that go
-# through the gateway get a suite of their own, with others that mostly start processes: so both take as long. They run beside
-# each other, for either one waits half of its time. What fails then runs once more, alone.
+# through the gateway get a suite of their own, with others that mostly start processes: so both take about as long. They
+# run beside each other, for either one waits half of its time. What fails then runs once more, alone.
 # REDIS=cluster reaches the suite and the tests by the environment, as what stands on make's command line does.
 test: $(READY) ## all tests, on fresh suites of their own; ARGS="-k export" chooses; REDIS=cluster on a Redis Cluster
 ifdef ARGS

@@ -191,6 +191,10 @@ async def _away() -> Profile:
     raise AutoReconnect("the database is away")
 
 
+def backend_of(cache: ModelCache[Profile]) -> Cashews:
+    return cache._backend
+
+
 @pytest.fixture
 def kept(backend: Cashews, service: str) -> ModelCache[Profile]:
     """Fresh for a second, and for a minute when nothing newer can be had."""
@@ -222,6 +226,22 @@ async def test_an_error_that_is_no_outage_is_not_hidden_by_an_old_value(
 async def test_what_was_invalidated_never_answers_again(kept: ModelCache[Profile], source: Source) -> None:
     await kept.get_or_load("u1", source.load)
     await kept.invalidate("u1")
+    with pytest.raises(AutoReconnect):
+        await kept.get_or_load("u1", _away)
+
+
+async def test_an_old_value_that_was_invalidated_while_the_load_failed_is_not_kept(
+    kept: ModelCache[Profile], source: Source
+) -> None:
+    async def changed_meanwhile() -> Profile:
+        await kept.invalidate("u1")
+        await backend_of(kept).set(f"{kept._prefix}:u1:old", old)  # as if it had been read before
+        raise AutoReconnect("the database is away")
+
+    await kept.get_or_load("u1", source.load)
+    old = await backend_of(kept).get(f"{kept._prefix}:u1:old")
+    await asyncio.sleep(1.1)
+    await kept.get_or_load("u1", changed_meanwhile)
     with pytest.raises(AutoReconnect):
         await kept.get_or_load("u1", _away)
 

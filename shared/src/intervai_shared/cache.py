@@ -134,16 +134,17 @@ class ModelCache(Generic[ModelT]):
         """Loads and keeps a value, but not one that may have been read before an invalidation came."""
         before = await self._backend.get(f"{full}:changed")
         try:
-            loaded = await load()
+            value = await load()
         except UNAVAILABLE as error:
-            return await self._old(full, error)
-        packed = _pack(loaded.model_dump_json().encode())
-        await self._backend.set(full, packed, expire=self._ttl)
-        if self._if_error:
-            await self._backend.set(f"{full}:old", packed, expire=self._if_error)
+            value = await self._old(full, error)
+            await self._keep(full, value, OLD_SECONDS)
+        else:
+            await self._keep(full, value, self._ttl)
+            if self._if_error:
+                await self._keep(f"{full}:old", value, self._if_error)
         if await self._backend.get(f"{full}:changed") != before:
             await self._forget(full)
-        return loaded
+        return value
 
     async def _old(self, full: str, error: Exception) -> ModelT:
         """The value loaded last; raises the error when there is none. For a while it is the cached one then: not every
@@ -152,8 +153,10 @@ class ModelCache(Generic[ModelT]):
             raise error
         log.warning("an old value answers", cache=self._prefix, error=repr(error))
         READS.labels(self._prefix, "old").inc()
-        await self._backend.set(full, _pack(old.model_dump_json().encode()), expire=OLD_SECONDS)
         return old
+
+    async def _keep(self, full: str, value: ModelT, seconds: int) -> None:
+        await self._backend.set(full, _pack(value.model_dump_json().encode()), expire=seconds)
 
     async def _forget(self, full: str) -> None:
         await self._backend.delete(full)
